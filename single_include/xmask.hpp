@@ -6698,6 +6698,8 @@ auto complement(const char* name, M&& m) {
 
 // ==== xmask/core/refused_operators.hpp ====
 
+#include <cstddef>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -6789,7 +6791,7 @@ row_offsets table_offsets(const char* function, const E& table) {
 
 /// @file
 /// The operators that masks do not have. xtensor would make them plain expressions of 0 and 1; each
-/// fails to compile, with one sentence that says what to write.
+/// fails to compile, with one sentence that says what to write. And what refused calls give.
 
 namespace xmask::inline XMASK_ABI {
 /// @cond
@@ -6813,6 +6815,27 @@ public:
         return N();
     }
 };
+
+/// The rule of a refused builder.
+struct refused_rule {
+    using shape_type = any_shape;
+
+    struct cursor {
+        static word_t word(std::size_t /*c*/) noexcept { return 0; }
+    };
+
+    static const shape_type& shape() {
+        static const shape_type none;
+        return none;
+    }
+
+    static cursor row(std::size_t /*r*/) noexcept { return {}; }
+
+    static auto sources() noexcept { return std::tuple<>(); }
+};
+
+/// The result of a refused builder: the rest of the program compiles.
+inline mask<refused_rule> refused_mask() { return mask(refused_rule()); }
 
 /// What an operator would do with the elements of masks.
 enum class refused_use { sum, difference, product, arithmetic, order };
@@ -8130,6 +8153,8 @@ auto packbits(const M& m, bit_order order = bit_order::big) {
             }
         }
         return result;
+    } else {
+        return detail::refused();
     }
 }
 
@@ -9242,6 +9267,8 @@ auto first_kept(const M& m) {
             "first_kept", m,
             [n](const auto& cursor, std::size_t /*r*/) { return detail::first_in_row(cursor, n); }
         );
+    } else {
+        return detail::refused();
     }
 }
 
@@ -9260,6 +9287,8 @@ template <class M, std::integral A>
 auto first_kept(const M& m, A axis) {
     if constexpr (detail::require_mask<M>()) {
         return detail::ask_line_ends<true>("first_kept", m, axis);
+    } else {
+        return detail::refused();
     }
 }
 
@@ -9281,6 +9310,8 @@ auto last_kept(const M& m) {
             "last_kept", m,
             [n](const auto& cursor, std::size_t /*r*/) { return detail::last_in_row(cursor, n); }
         );
+    } else {
+        return detail::refused();
     }
 }
 
@@ -9299,6 +9330,8 @@ template <class M, std::integral A>
 auto last_kept(const M& m, A axis) {
     if constexpr (detail::require_mask<M>()) {
         return detail::ask_line_ends<false>("last_kept", m, axis);
+    } else {
+        return detail::refused();
     }
 }
 
@@ -9332,6 +9365,8 @@ auto lengths_of(const M& m) {
                 return runs.empty() ? std::size_t(0) : runs[0].end;
             }
         );
+    } else {
+        return detail::refused();
     }
 }
 } // namespace xmask::inline XMASK_ABI
@@ -9414,6 +9449,8 @@ template <class M, detail::axes_argument A = std::initializer_list<std::ptrdiff_
 auto count_kept(const M& m, const A& axes) {
     if constexpr (detail::require_mask<M>()) {
         return detail::ask_along<std::size_t>("count_kept", m, axes, std::identity());
+    } else {
+        return detail::refused();
     }
 }
 
@@ -9478,6 +9515,8 @@ auto any_kept(const M& m, const A& axes) {
         return detail::ask_along<bool>("any_kept", m, axes, [](std::size_t count) {
             return count != 0;
         });
+    } else {
+        return detail::refused();
     }
 }
 
@@ -9523,6 +9562,8 @@ auto all_kept(const M& m, const A& axes) {
         return detail::ask_along<bool>("all_kept", m, axes, [each](std::size_t count) {
             return count == each;
         });
+    } else {
+        return detail::refused();
     }
 }
 
@@ -10203,6 +10244,8 @@ auto unsqueeze(M&& m, std::ptrdiff_t axis) {
         const std::size_t at = detail::axis_number("unsqueeze", axis, m.dimension() + 1);
         using rule = detail::unsqueeze_rule<detail::closure_t<M>>;
         return mask(rule(std::forward<M>(m), at));
+    } else {
+        return detail::refused_mask();
     }
 }
 
@@ -10221,6 +10264,8 @@ template <class M>
 auto shift(M&& m, std::ptrdiff_t by) {
     if constexpr (detail::require_mask<M>()) {
         return mask(detail::shift_rule<detail::closure_t<M>>(std::forward<M>(m), by));
+    } else {
+        return detail::refused_mask();
     }
 }
 
@@ -10491,6 +10536,8 @@ auto additive(M&& m) {
     if constexpr (detail::require_mask<M>()) {
         using expression = xt::xfunction<detail::to_additive<T>, detail::closure_t<M>>;
         return expression(detail::to_additive<T>(), std::forward<M>(m));
+    } else {
+        return detail::refused();
     }
 }
 } // namespace xmask::inline XMASK_ABI
@@ -11743,6 +11790,8 @@ auto keep_where(E&& e) {
         return keep_where(detail::hold(e));
     } else if constexpr (detail::require_booleans<E>()) {
         return detail::make_element_mask("keep_where", std::forward<E>(e), detail::is_true());
+    } else {
+        return detail::refused_mask();
     }
 }
 
@@ -11750,6 +11799,8 @@ template <expression E>
 auto keep_where(E& e XMASK_LIFETIMEBOUND) {
     if constexpr (detail::require_booleans<E>()) {
         return detail::make_element_mask("keep_where", e, detail::is_true());
+    } else {
+        return detail::refused_mask();
     }
 }
 
@@ -11770,6 +11821,8 @@ auto drop_where(E&& e) {
         return drop_where(detail::hold(e));
     } else if constexpr (detail::require_booleans<E>()) {
         return detail::complement("drop_where", keep_where(std::forward<E>(e)));
+    } else {
+        return detail::refused_mask();
     }
 }
 
@@ -11777,6 +11830,8 @@ template <expression E>
 auto drop_where(E& e XMASK_LIFETIMEBOUND) {
     if constexpr (detail::require_booleans<E>()) {
         return detail::complement("drop_where", keep_where(e));
+    } else {
+        return detail::refused_mask();
     }
 }
 } // namespace xmask::inline XMASK_ABI
@@ -13043,6 +13098,8 @@ auto make_indices(const char* name, I&& indices, const S& shape) {
         auto owned = to_shape(name, shape);
         index_rows rows(name, table, owned);
         return mask(computed_rule("keep_indices", std::move(owned), std::move(rows)));
+    } else {
+        return refused_mask();
     }
 }
 } // namespace detail
@@ -14683,7 +14740,11 @@ namespace detail {
 template <class X>
 consteval bool require_numbers() {
     constexpr bool numbers = number_expression<X> && !mask_expression<X>;
-    static_assert(numbers, "xmask: a threshold compares a tensor (or lazy expression) of numbers.");
+    static_assert(
+        numbers,
+        "xmask: a threshold compares a tensor (or lazy expression) of numbers. A mask m needs none: it keeps what it is "
+        "true for, and !m is its opposite."
+    );
     return numbers;
 }
 
@@ -14703,6 +14764,8 @@ auto make_between(const char* name, X&& x, L lo, H hi) {
     } else if constexpr (require_numbers<X>()) {
         using element = std::remove_cv_t<value_type_t<X>>;
         return make_element_mask(name, std::forward<X>(x), compare_between<element>(lo, hi));
+    } else {
+        return refused_mask();
     }
 }
 
@@ -14713,6 +14776,8 @@ auto make_outside(const char* name, X&& x, L lo, H hi) {
     } else if constexpr (require_numbers<X>()) {
         using element = std::remove_cv_t<value_type_t<X>>;
         return make_element_mask(name, std::forward<X>(x), compare_outside<element>(lo, hi));
+    } else {
+        return refused_mask();
     }
 }
 } // namespace detail
@@ -14802,6 +14867,8 @@ auto keep_finite(X&& x) {
         return detail::make_between(
             "keep_finite", std::forward<X>(x), element::lowest(), element::max()
         );
+    } else {
+        return detail::refused_mask();
     }
 }
 
@@ -14824,6 +14891,8 @@ auto keep_not_nan(X&& x) {
         return detail::make_element_mask(
             "keep_not_nan", std::forward<X>(x), detail::compare_itself<element>()
         );
+    } else {
+        return detail::refused_mask();
     }
 }
 } // namespace xmask::inline XMASK_ABI
@@ -14864,6 +14933,8 @@ auto make_threshold(const char* name, X&& x, T&& t) {
             );
             return make_element_mask(name, std::forward<X>(x), compare_number<Order, element>(t));
         }
+    } else {
+        return refused_mask();
     }
 }
 } // namespace detail
@@ -15173,6 +15244,8 @@ template <size_by By = size_by::value, class X>
 auto keep_n_of_m(X&& x, std::size_t n, std::size_t m) {
     if constexpr (detail::require_numbers<X>()) {
         return mask(detail::group_rule<detail::closure_t<X>, By>(std::forward<X>(x), n, m));
+    } else {
+        return detail::refused_mask();
     }
 }
 
@@ -15199,6 +15272,8 @@ auto keep_n_of_m(X&& x, std::size_t n, std::size_t m, std::ptrdiff_t axis) {
         const std::size_t at = detail::axis_number("keep_n_of_m", axis, x.dimension());
         return mask(detail::group_along_rule<detail::closure_t<X>, By>(std::forward<X>(x), n, m, at)
         );
+    } else {
+        return detail::refused_mask();
     }
 }
 } // namespace xmask::inline XMASK_ABI
@@ -15560,6 +15635,8 @@ auto keep_top_k(X&& x, std::size_t k) {
         return mask(
             detail::cut_rule<detail::closure_t<X>, By>(std::forward<X>(x), "keep_top_k", cut_of)
         );
+    } else {
+        return detail::refused_mask();
     }
 }
 
@@ -15591,6 +15668,8 @@ auto keep_largest(X&& x, double fraction) {
         return mask(
             detail::cut_rule<detail::closure_t<X>, By>(std::forward<X>(x), "keep_largest", k)
         );
+    } else {
+        return detail::refused_mask();
     }
 }
 } // namespace xmask::inline XMASK_ABI
@@ -15837,6 +15916,8 @@ auto keep_top_k(X&& x, std::size_t k, std::ptrdiff_t axis) {
             );
         }
         return mask(detail::line_rule<detail::closure_t<X>, By>(std::forward<X>(x), k, at));
+    } else {
+        return detail::refused_mask();
     }
 }
 } // namespace xmask::inline XMASK_ABI
@@ -16041,6 +16122,8 @@ auto keep_largest_slices(const X& x, double fraction, std::ptrdiff_t axis, doubl
         );
         using shape_type = typename X::inner_shape_type;
         return mask(detail::slices_rule<shape_type>(x.shape(), at, norms.values(), k));
+    } else {
+        return detail::refused_mask();
     }
 }
 } // namespace xmask::inline XMASK_ABI
@@ -16201,6 +16284,8 @@ auto make_lengths(const char* name, L&& lengths, std::size_t n) {
     if constexpr (require_lengths<L>()) {
         using rule = lengths_rule<held_t<L>, Side>;
         return mask(rule(name, hold(std::forward<L>(lengths)), n));
+    } else {
+        return refused_mask();
     }
 }
 } // namespace detail
@@ -16630,7 +16715,7 @@ consteval bool require_index_function() {
         takes,
         "xmask: keep_if calls f(i, j, ...) with one std::size_t for each axis of the shape, and f "
         "returns bool; where the number of axes is known at run time only, f takes one container of "
-        "indices."
+        "indices. For differences, f takes std::ptrdiff_t."
     );
     return takes;
 }
@@ -16716,6 +16801,8 @@ template <class S, class F>
 auto make_function(S shape, F&& f) {
     if constexpr (require_index_function<std::decay_t<F>, S>()) {
         return mask(function_rule<S, std::decay_t<F>>(std::move(shape), std::forward<F>(f)));
+    } else {
+        return refused_mask();
     }
 }
 } // namespace detail
@@ -16747,7 +16834,8 @@ auto keep_if(const S& shape, F&& f) {
 ///
 /// @tparam N number of axes, which is deduced.
 /// @param shape the mask's extents.
-/// @param f called as f(i, j, ...) with a std::size_t for each axis; returns bool. It is copied or
+/// @param f called as f(i, j, ...) with a std::size_t for each axis; returns bool. Where it subtracts
+/// indices, it takes std::ptrdiff_t, as differences of std::size_t are never below 0. It is copied or
 /// moved in. It may be called in any order, any number of times, by several threads.
 /// @returns a mask of that shape.
 ///
@@ -16883,6 +16971,8 @@ auto keep_prefix(std::size_t q, std::size_t k, P&& prefix, std::ptrdiff_t offset
     } else if constexpr (detail::require_prefix<P>()) {
         using rule = detail::prefix_rule<detail::held_t<P>>;
         return mask(rule(q, k, detail::hold(std::forward<P>(prefix)), offset));
+    } else {
+        return detail::refused_mask();
     }
 }
 
@@ -17112,6 +17202,8 @@ auto keep_same_segment(const Q& q_segments, const K& k_segments) {
         const auto& queries = detail::hold(q_segments);
         const auto& keys = detail::hold(k_segments);
         return detail::make_segments(queries, keys);
+    } else {
+        return detail::refused_mask();
     }
 }
 
@@ -17336,6 +17428,8 @@ auto positions_of(M&& m) {
     if constexpr (detail::require_mask<M>()) {
         detail::require_countable("positions_of", m.shape());
         return detail::kept_positions<detail::closure_t<M>>(std::forward<M>(m));
+    } else {
+        return detail::refused();
     }
 }
 
@@ -17545,6 +17639,8 @@ auto random_tokens(const S& shape, std::size_t vocabulary, std::uint64_t seed) {
     if constexpr (detail::require_ids<T>()) {
         auto owned = detail::to_shape("random_tokens", shape);
         return drawn_tokens<T, decltype(owned)>(std::move(owned), vocabulary, seed);
+    } else {
+        return detail::refused();
     }
 }
 } // namespace xmask::inline XMASK_ABI
@@ -17679,6 +17775,8 @@ auto keep_ranges(B&& begin, E&& end, std::size_t n) {
         return mask(
             rule(detail::hold(std::forward<B>(begin)), detail::hold(std::forward<E>(end)), n)
         );
+    } else {
+        return detail::refused_mask();
     }
 }
 
@@ -17724,6 +17822,8 @@ auto keep_packed(C&& cumulative, std::size_t n) {
         return detail::make_lengths<detail::padding::right>(
             "keep_packed", detail::lengths_between("keep_packed", table), n
         );
+    } else {
+        return detail::refused_mask();
     }
 }
 
@@ -17773,6 +17873,8 @@ auto segment_ids(C&& cumulative) {
             to = std::fill_n(to, lengths(i), i);
         }
         return ids;
+    } else {
+        return detail::refused();
     }
 }
 
@@ -18028,6 +18130,8 @@ auto keep_run_lengths(C&& counts, const S& shape) {
         decltype(auto) table = detail::hold(std::forward<C>(counts));
         auto owned = detail::to_shape("keep_run_lengths", shape);
         return mask(detail::runs_rule<decltype(owned)>(table, std::move(owned)));
+    } else {
+        return detail::refused_mask();
     }
 }
 
@@ -18581,6 +18685,8 @@ auto keep_top_p(X&& p, double mass) {
         return mask(detail::cut_rule<detail::closure_t<X>, size_by::value>(
             std::forward<X>(p), "keep_top_p", detail::mass_of_row<Of, element>{mass, {}}
         ));
+    } else {
+        return detail::refused_mask();
     }
 }
 
@@ -18609,6 +18715,8 @@ auto keep_min_p(X&& p, double share) {
         return mask(detail::cut_rule<detail::closure_t<X>, size_by::value>(
             std::forward<X>(p), "keep_min_p", detail::share_of_row<Of, element>{share}
         ));
+    } else {
+        return detail::refused_mask();
     }
 }
 } // namespace xmask::inline XMASK_ABI
@@ -18839,6 +18947,8 @@ auto mask_slice(M&& m, A axis, B begin, E end) {
         return mask(rule(
             std::forward<M>(m), at, static_cast<std::size_t>(begin), static_cast<std::size_t>(end)
         ));
+    } else {
+        return detail::refused_mask();
     }
 }
 
@@ -18866,6 +18976,8 @@ auto mask_slice(M&& m, A axis, I index) {
         }
         using rule = detail::slice_index_rule<detail::closure_t<M>>;
         return mask(rule(std::forward<M>(m), at, static_cast<std::size_t>(index)));
+    } else {
+        return detail::refused_mask();
     }
 }
 } // namespace xmask::inline XMASK_ABI
@@ -19260,6 +19372,8 @@ auto keep_spans(L&& lengths, std::size_t n, span_options options, std::uint64_t 
         return mask(detail::spans_rule<within>(
             within("keep_spans", detail::hold(std::forward<L>(lengths)), n), std::move(plan)
         ));
+    } else {
+        return detail::refused_mask();
     }
 }
 
@@ -20717,6 +20831,8 @@ auto make_through_first(X&& tokens, I&& ids) {
     if constexpr (require_tokens<X, I>()) {
         auto test = make_token_test<token_t<X>>(std::forward<I>(ids));
         return make_marked(std::forward<X>(tokens), through_first<decltype(test)>(std::move(test)));
+    } else {
+        return refused_mask();
     }
 }
 
@@ -20727,6 +20843,8 @@ auto make_between_markers(X&& tokens, B&& begin, E&& end) {
         auto ends = make_token_test<token_t<X>>(std::forward<E>(end));
         using finder = between_markers<decltype(begins), decltype(ends)>;
         return make_marked(std::forward<X>(tokens), finder(std::move(begins), std::move(ends)));
+    } else {
+        return refused_mask();
     }
 }
 } // namespace detail
@@ -20850,6 +20968,8 @@ auto make_tokens(const char* name, X&& tokens, I&& ids) {
         return make_element_mask(
             name, std::forward<X>(tokens), make_token_test<token_t<X>>(std::forward<I>(ids))
         );
+    } else {
+        return refused_mask();
     }
 }
 } // namespace detail

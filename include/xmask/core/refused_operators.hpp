@@ -2,16 +2,20 @@
 
 #pragma once
 
+#include <cstddef>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
 #include "held.hpp"
 #include "mask_expression.hpp"
+#include "shape.hpp"
+#include "word.hpp"
 #include "xtensor.hpp"
 
 /// @file
 /// The operators that masks do not have. xtensor would make them plain expressions of 0 and 1; each
-/// fails to compile, with one sentence that says what to write.
+/// fails to compile, with one sentence that says what to write. And what refused calls give.
 
 namespace xmask::inline XMASK_ABI {
 /// @cond
@@ -35,6 +39,27 @@ public:
         return N();
     }
 };
+
+/// The rule of a refused builder.
+struct refused_rule {
+    using shape_type = any_shape;
+
+    struct cursor {
+        static word_t word(std::size_t /*c*/) noexcept { return 0; }
+    };
+
+    static const shape_type& shape() {
+        static const shape_type none;
+        return none;
+    }
+
+    static cursor row(std::size_t /*r*/) noexcept { return {}; }
+
+    static auto sources() noexcept { return std::tuple<>(); }
+};
+
+/// The result of a refused builder: the rest of the program compiles.
+inline mask<refused_rule> refused_mask() { return mask(refused_rule()); }
 
 /// What an operator would do with the elements of masks.
 enum class refused_use { sum, difference, product, arithmetic, order };

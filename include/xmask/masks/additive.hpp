@@ -45,6 +45,8 @@ auto additive(M&& m) {
     if constexpr (detail::require_mask<M>()) {
         using expression = xt::xfunction<detail::to_additive<T>, detail::closure_t<M>>;
         return expression(detail::to_additive<T>(), std::forward<M>(m));
+    } else {
+        return detail::refused();
     }
 }
 } // namespace xmask::inline XMASK_ABI

@@ -99,6 +99,8 @@ template <class M, detail::axes_argument A = std::initializer_list<std::ptrdiff_
 auto count_kept(const M& m, const A& axes) {
     if constexpr (detail::require_mask<M>()) {
         return detail::ask_along<std::size_t>("count_kept", m, axes, std::identity());
+    } else {
+        return detail::refused();
     }
 }
 
@@ -163,6 +165,8 @@ auto any_kept(const M& m, const A& axes) {
         return detail::ask_along<bool>("any_kept", m, axes, [](std::size_t count) {
             return count != 0;
         });
+    } else {
+        return detail::refused();
     }
 }
 
@@ -208,6 +212,8 @@ auto all_kept(const M& m, const A& axes) {
         return detail::ask_along<bool>("all_kept", m, axes, [each](std::size_t count) {
             return count == each;
         });
+    } else {
+        return detail::refused();
     }
 }
 

@@ -328,6 +328,8 @@ auto packbits(const M& m, bit_order order = bit_order::big) {
             }
         }
         return result;
+    } else {
+        return detail::refused();
     }
 }
 

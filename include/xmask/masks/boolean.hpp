@@ -66,6 +66,8 @@ auto keep_where(E&& e) {
         return keep_where(detail::hold(e));
     } else if constexpr (detail::require_booleans<E>()) {
         return detail::make_element_mask("keep_where", std::forward<E>(e), detail::is_true());
+    } else {
+        return detail::refused_mask();
     }
 }
 
@@ -73,6 +75,8 @@ template <expression E>
 auto keep_where(E& e XMASK_LIFETIMEBOUND) {
     if constexpr (detail::require_booleans<E>()) {
         return detail::make_element_mask("keep_where", e, detail::is_true());
+    } else {
+        return detail::refused_mask();
     }
 }
 
@@ -93,6 +97,8 @@ auto drop_where(E&& e) {
         return drop_where(detail::hold(e));
     } else if constexpr (detail::require_booleans<E>()) {
         return detail::complement("drop_where", keep_where(std::forward<E>(e)));
+    } else {
+        return detail::refused_mask();
     }
 }
 
@@ -100,6 +106,8 @@ template <expression E>
 auto drop_where(E& e XMASK_LIFETIMEBOUND) {
     if constexpr (detail::require_booleans<E>()) {
         return detail::complement("drop_where", keep_where(e));
+    } else {
+        return detail::refused_mask();
     }
 }
 } // namespace xmask::inline XMASK_ABI

@@ -277,6 +277,8 @@ auto unsqueeze(M&& m, std::ptrdiff_t axis) {
         const std::size_t at = detail::axis_number("unsqueeze", axis, m.dimension() + 1);
         using rule = detail::unsqueeze_rule<detail::closure_t<M>>;
         return mask(rule(std::forward<M>(m), at));
+    } else {
+        return detail::refused_mask();
     }
 }
 
@@ -295,6 +297,8 @@ template <class M>
 auto shift(M&& m, std::ptrdiff_t by) {
     if constexpr (detail::require_mask<M>()) {
         return mask(detail::shift_rule<detail::closure_t<M>>(std::forward<M>(m), by));
+    } else {
+        return detail::refused_mask();
     }
 }
 

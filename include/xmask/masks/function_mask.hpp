@@ -39,7 +39,7 @@ consteval bool require_index_function() {
         takes,
         "xmask: keep_if calls f(i, j, ...) with one std::size_t for each axis of the shape, and f "
         "returns bool; where the number of axes is known at run time only, f takes one container of "
-        "indices."
+        "indices. For differences, f takes std::ptrdiff_t."
     );
     return takes;
 }
@@ -125,6 +125,8 @@ template <class S, class F>
 auto make_function(S shape, F&& f) {
     if constexpr (require_index_function<std::decay_t<F>, S>()) {
         return mask(function_rule<S, std::decay_t<F>>(std::move(shape), std::forward<F>(f)));
+    } else {
+        return refused_mask();
     }
 }
 } // namespace detail
@@ -156,7 +158,8 @@ auto keep_if(const S& shape, F&& f) {
 ///
 /// @tparam N number of axes, which is deduced.
 /// @param shape the mask's extents.
-/// @param f called as f(i, j, ...) with a std::size_t for each axis; returns bool. It is copied or
+/// @param f called as f(i, j, ...) with a std::size_t for each axis; returns bool. Where it subtracts
+/// indices, it takes std::ptrdiff_t, as differences of std::size_t are never below 0. It is copied or
 /// moved in. It may be called in any order, any number of times, by several threads.
 /// @returns a mask of that shape.
 ///

@@ -102,6 +102,8 @@ auto make_indices(const char* name, I&& indices, const S& shape) {
         auto owned = to_shape(name, shape);
         index_rows rows(name, table, owned);
         return mask(computed_rule("keep_indices", std::move(owned), std::move(rows)));
+    } else {
+        return refused_mask();
     }
 }
 } // namespace detail

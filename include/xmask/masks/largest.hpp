@@ -208,6 +208,8 @@ auto keep_top_k(X&& x, std::size_t k) {
         return mask(
             detail::cut_rule<detail::closure_t<X>, By>(std::forward<X>(x), "keep_top_k", cut_of)
         );
+    } else {
+        return detail::refused_mask();
     }
 }
 
@@ -239,6 +241,8 @@ auto keep_largest(X&& x, double fraction) {
         return mask(
             detail::cut_rule<detail::closure_t<X>, By>(std::forward<X>(x), "keep_largest", k)
         );
+    } else {
+        return detail::refused_mask();
     }
 }
 } // namespace xmask::inline XMASK_ABI

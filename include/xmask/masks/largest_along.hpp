@@ -257,6 +257,8 @@ auto keep_top_k(X&& x, std::size_t k, std::ptrdiff_t axis) {
             );
         }
         return mask(detail::line_rule<detail::closure_t<X>, By>(std::forward<X>(x), k, at));
+    } else {
+        return detail::refused_mask();
     }
 }
 } // namespace xmask::inline XMASK_ABI

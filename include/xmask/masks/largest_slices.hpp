@@ -214,6 +214,8 @@ auto keep_largest_slices(const X& x, double fraction, std::ptrdiff_t axis, doubl
         );
         using shape_type = typename X::inner_shape_type;
         return mask(detail::slices_rule<shape_type>(x.shape(), at, norms.values(), k));
+    } else {
+        return detail::refused_mask();
     }
 }
 } // namespace xmask::inline XMASK_ABI

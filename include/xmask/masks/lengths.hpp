@@ -166,6 +166,8 @@ auto make_lengths(const char* name, L&& lengths, std::size_t n) {
     if constexpr (require_lengths<L>()) {
         using rule = lengths_rule<held_t<L>, Side>;
         return mask(rule(name, hold(std::forward<L>(lengths)), n));
+    } else {
+        return refused_mask();
     }
 }
 } // namespace detail

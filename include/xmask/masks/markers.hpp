@@ -173,6 +173,8 @@ auto make_through_first(X&& tokens, I&& ids) {
     if constexpr (require_tokens<X, I>()) {
         auto test = make_token_test<token_t<X>>(std::forward<I>(ids));
         return make_marked(std::forward<X>(tokens), through_first<decltype(test)>(std::move(test)));
+    } else {
+        return refused_mask();
     }
 }
 
@@ -183,6 +185,8 @@ auto make_between_markers(X&& tokens, B&& begin, E&& end) {
         auto ends = make_token_test<token_t<X>>(std::forward<E>(end));
         using finder = between_markers<decltype(begins), decltype(ends)>;
         return make_marked(std::forward<X>(tokens), finder(std::move(begins), std::move(ends)));
+    } else {
+        return refused_mask();
     }
 }
 } // namespace detail

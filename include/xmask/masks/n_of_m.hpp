@@ -128,6 +128,8 @@ template <size_by By = size_by::value, class X>
 auto keep_n_of_m(X&& x, std::size_t n, std::size_t m) {
     if constexpr (detail::require_numbers<X>()) {
         return mask(detail::group_rule<detail::closure_t<X>, By>(std::forward<X>(x), n, m));
+    } else {
+        return detail::refused_mask();
     }
 }
 
@@ -154,6 +156,8 @@ auto keep_n_of_m(X&& x, std::size_t n, std::size_t m, std::ptrdiff_t axis) {
         const std::size_t at = detail::axis_number("keep_n_of_m", axis, x.dimension());
         return mask(detail::group_along_rule<detail::closure_t<X>, By>(std::forward<X>(x), n, m, at)
         );
+    } else {
+        return detail::refused_mask();
     }
 }
 } // namespace xmask::inline XMASK_ABI

@@ -214,6 +214,8 @@ auto positions_of(M&& m) {
     if constexpr (detail::require_mask<M>()) {
         detail::require_countable("positions_of", m.shape());
         return detail::kept_positions<detail::closure_t<M>>(std::forward<M>(m));
+    } else {
+        return detail::refused();
     }
 }
 

@@ -134,6 +134,8 @@ auto keep_prefix(std::size_t q, std::size_t k, P&& prefix, std::ptrdiff_t offset
     } else if constexpr (detail::require_prefix<P>()) {
         using rule = detail::prefix_rule<detail::held_t<P>>;
         return mask(rule(q, k, detail::hold(std::forward<P>(prefix)), offset));
+    } else {
+        return detail::refused_mask();
     }
 }
 

@@ -186,6 +186,8 @@ auto random_tokens(const S& shape, std::size_t vocabulary, std::uint64_t seed) {
     if constexpr (detail::require_ids<T>()) {
         auto owned = detail::to_shape("random_tokens", shape);
         return drawn_tokens<T, decltype(owned)>(std::move(owned), vocabulary, seed);
+    } else {
+        return detail::refused();
     }
 }
 } // namespace xmask::inline XMASK_ABI

@@ -138,6 +138,8 @@ auto keep_ranges(B&& begin, E&& end, std::size_t n) {
         return mask(
             rule(detail::hold(std::forward<B>(begin)), detail::hold(std::forward<E>(end)), n)
         );
+    } else {
+        return detail::refused_mask();
     }
 }
 
@@ -183,6 +185,8 @@ auto keep_packed(C&& cumulative, std::size_t n) {
         return detail::make_lengths<detail::padding::right>(
             "keep_packed", detail::lengths_between("keep_packed", table), n
         );
+    } else {
+        return detail::refused_mask();
     }
 }
 
@@ -232,6 +236,8 @@ auto segment_ids(C&& cumulative) {
             to = std::fill_n(to, lengths(i), i);
         }
         return ids;
+    } else {
+        return detail::refused();
     }
 }
 

@@ -244,6 +244,8 @@ auto keep_run_lengths(C&& counts, const S& shape) {
         decltype(auto) table = detail::hold(std::forward<C>(counts));
         auto owned = detail::to_shape("keep_run_lengths", shape);
         return mask(detail::runs_rule<decltype(owned)>(table, std::move(owned)));
+    } else {
+        return detail::refused_mask();
     }
 }
 

@@ -236,6 +236,8 @@ auto first_kept(const M& m) {
             "first_kept", m,
             [n](const auto& cursor, std::size_t /*r*/) { return detail::first_in_row(cursor, n); }
         );
+    } else {
+        return detail::refused();
     }
 }
 
@@ -254,6 +256,8 @@ template <class M, std::integral A>
 auto first_kept(const M& m, A axis) {
     if constexpr (detail::require_mask<M>()) {
         return detail::ask_line_ends<true>("first_kept", m, axis);
+    } else {
+        return detail::refused();
     }
 }
 
@@ -275,6 +279,8 @@ auto last_kept(const M& m) {
             "last_kept", m,
             [n](const auto& cursor, std::size_t /*r*/) { return detail::last_in_row(cursor, n); }
         );
+    } else {
+        return detail::refused();
     }
 }
 
@@ -293,6 +299,8 @@ template <class M, std::integral A>
 auto last_kept(const M& m, A axis) {
     if constexpr (detail::require_mask<M>()) {
         return detail::ask_line_ends<false>("last_kept", m, axis);
+    } else {
+        return detail::refused();
     }
 }
 
@@ -326,6 +334,8 @@ auto lengths_of(const M& m) {
                 return runs.empty() ? std::size_t(0) : runs[0].end;
             }
         );
+    } else {
+        return detail::refused();
     }
 }
 } // namespace xmask::inline XMASK_ABI

@@ -123,6 +123,8 @@ auto keep_top_p(X&& p, double mass) {
         return mask(detail::cut_rule<detail::closure_t<X>, size_by::value>(
             std::forward<X>(p), "keep_top_p", detail::mass_of_row<Of, element>{mass, {}}
         ));
+    } else {
+        return detail::refused_mask();
     }
 }
 
@@ -151,6 +153,8 @@ auto keep_min_p(X&& p, double share) {
         return mask(detail::cut_rule<detail::closure_t<X>, size_by::value>(
             std::forward<X>(p), "keep_min_p", detail::share_of_row<Of, element>{share}
         ));
+    } else {
+        return detail::refused_mask();
     }
 }
 } // namespace xmask::inline XMASK_ABI

@@ -214,6 +214,8 @@ auto keep_same_segment(const Q& q_segments, const K& k_segments) {
         const auto& queries = detail::hold(q_segments);
         const auto& keys = detail::hold(k_segments);
         return detail::make_segments(queries, keys);
+    } else {
+        return detail::refused_mask();
     }
 }
 

@@ -238,6 +238,8 @@ auto mask_slice(M&& m, A axis, B begin, E end) {
         return mask(rule(
             std::forward<M>(m), at, static_cast<std::size_t>(begin), static_cast<std::size_t>(end)
         ));
+    } else {
+        return detail::refused_mask();
     }
 }
 
@@ -265,6 +267,8 @@ auto mask_slice(M&& m, A axis, I index) {
         }
         using rule = detail::slice_index_rule<detail::closure_t<M>>;
         return mask(rule(std::forward<M>(m), at, static_cast<std::size_t>(index)));
+    } else {
+        return detail::refused_mask();
     }
 }
 } // namespace xmask::inline XMASK_ABI

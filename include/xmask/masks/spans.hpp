@@ -236,6 +236,8 @@ auto keep_spans(L&& lengths, std::size_t n, span_options options, std::uint64_t 
         return mask(detail::spans_rule<within>(
             within("keep_spans", detail::hold(std::forward<L>(lengths)), n), std::move(plan)
         ));
+    } else {
+        return detail::refused_mask();
     }
 }
 

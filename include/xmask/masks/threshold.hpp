@@ -51,6 +51,8 @@ auto make_threshold(const char* name, X&& x, T&& t) {
             );
             return make_element_mask(name, std::forward<X>(x), compare_number<Order, element>(t));
         }
+    } else {
+        return refused_mask();
     }
 }
 } // namespace detail

@@ -22,7 +22,11 @@ namespace detail {
 template <class X>
 consteval bool require_numbers() {
     constexpr bool numbers = number_expression<X> && !mask_expression<X>;
-    static_assert(numbers, "xmask: a threshold compares a tensor (or lazy expression) of numbers.");
+    static_assert(
+        numbers,
+        "xmask: a threshold compares a tensor (or lazy expression) of numbers. A mask m needs none: it keeps what it is "
+        "true for, and !m is its opposite."
+    );
     return numbers;
 }
 
@@ -42,6 +46,8 @@ auto make_between(const char* name, X&& x, L lo, H hi) {
     } else if constexpr (require_numbers<X>()) {
         using element = std::remove_cv_t<value_type_t<X>>;
         return make_element_mask(name, std::forward<X>(x), compare_between<element>(lo, hi));
+    } else {
+        return refused_mask();
     }
 }
 
@@ -52,6 +58,8 @@ auto make_outside(const char* name, X&& x, L lo, H hi) {
     } else if constexpr (require_numbers<X>()) {
         using element = std::remove_cv_t<value_type_t<X>>;
         return make_element_mask(name, std::forward<X>(x), compare_outside<element>(lo, hi));
+    } else {
+        return refused_mask();
     }
 }
 } // namespace detail
@@ -141,6 +149,8 @@ auto keep_finite(X&& x) {
         return detail::make_between(
             "keep_finite", std::forward<X>(x), element::lowest(), element::max()
         );
+    } else {
+        return detail::refused_mask();
     }
 }
 
@@ -163,6 +173,8 @@ auto keep_not_nan(X&& x) {
         return detail::make_element_mask(
             "keep_not_nan", std::forward<X>(x), detail::compare_itself<element>()
         );
+    } else {
+        return detail::refused_mask();
     }
 }
 } // namespace xmask::inline XMASK_ABI

@@ -26,6 +26,8 @@ auto make_tokens(const char* name, X&& tokens, I&& ids) {
         return make_element_mask(
             name, std::forward<X>(tokens), make_token_test<token_t<X>>(std::forward<I>(ids))
         );
+    } else {
+        return refused_mask();
     }
 }
 } // namespace detail
