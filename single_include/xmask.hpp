@@ -21228,6 +21228,11 @@ public:
         }
     }
 
+    XMASK_INLINE register_sum& operator+=(const register_sum& other) noexcept {
+        add_wide(m_sums, other.m_sums);
+        return *this;
+    }
+
     [[nodiscard]] double total() const noexcept { return xsimd::reduce_add(m_sums[0] + m_sums[1]); }
 
 private:
@@ -21862,6 +21867,15 @@ public:
         add_block<T, Exact>(m_registers, count, term);
     }
 
+    /// Adds the first registers of a word. The sum is that of add_registers<true> to the bit: the
+    /// other registers would add 0.
+    template <class Term>
+    XMASK_INLINE void add_first(std::size_t count, Term&& term) {
+        register_sum<T> sum;
+        add_block<T, true>(sum, count, term);
+        m_registers += sum;
+    }
+
     void add(Sum term) noexcept { add_to(m_scalars, term); }
 
     void add_count(std::size_t count) noexcept { m_count += count; }
@@ -21896,21 +21910,28 @@ template <bool Exact, class T, class Sum, class Block, class Count>
 XMASK_INLINE void add_terms(term_sum<T, Sum>& sum, const Block& terms, Count count, word_t bits) {
     sum.add_count(count_bits(bits));
     if constexpr (Block::in_registers) {
-        // Where all is kept, only a partial register needs selection: the function may give
-        // anything of the zeros past its end.
-        if (bits == first_bits(count)) {
-            sum.template add_registers<Exact>(
-                count,
-                [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
-                    const auto x = terms.template value_register<full>(k, count - k);
-                    if constexpr (full) {
-                        return x;
-                    } else {
-                        return zero_unless<T>(bits, k, x);
-                    }
+        // Where the first columns are kept, only a partial register needs selection: the function
+        // may give anything of the zeros past its end.
+        const auto first = [&](auto some) XMASK_INLINE_LAMBDA {
+            return [&, some](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+                const auto x = terms.template value_register<full>(k, some - k);
+                if constexpr (full) {
+                    return x;
+                } else {
+                    return zero_unless<T>(bits, k, x);
                 }
-            );
+            };
+        };
+        if (bits == first_bits(count)) {
+            sum.template add_registers<Exact>(count, first(count));
             return;
+        }
+        if constexpr (std::is_same_v<T, float> && std::is_same_v<Count, whole_word>) {
+            if ((bits & (bits + 1)) == 0) { // the word in which a length ends
+                const std::size_t kept = count_bits(bits);
+                sum.add_first(kept, first(kept));
+                return;
+            }
         }
         sum.template add_registers<true>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
             return zero_unless<T>(bits, k, terms.template value_register<full>(k, count - k));

@@ -340,13 +340,12 @@ TEST_CASE("Sums refuse shapes that do not fit, and say which", "[sum]") {
 }
 
 TEST_CASE("A sum by comparisons has the bits of a sum by the same words", "[sum]") {
-    for (const auto n : {std::size_t(63), std::size_t(64), std::size_t(65), std::size_t(4097)}) {
-        const auto y = oracle::random<float>({3, n}, 7);
+    const auto check = [](const xt::xarray<float>& y) {
         const auto m = xmask::keep_above(y, 0.25f);
         const xmask::bitmask words(m);
-        xt::xarray<float> x = oracle::random<float>({3, n});
+        xt::xarray<float> x = oracle::random<float>({3, y.shape(1)});
         xmask::masked_fill_inplace(x, words, std::numeric_limits<float>::quiet_NaN());
-        CAPTURE(n);
+        CAPTURE(y.shape(1));
         REQUIRE(oracle::same_bits(xmask::masked_sum(x, m), xmask::masked_sum(x, words)));
         REQUIRE(oracle::same_bits(xmask::masked_mean(x, m), xmask::masked_mean(x, words)));
         const xt::xarray<double> wide = x;
@@ -355,6 +354,14 @@ TEST_CASE("A sum by comparisons has the bits of a sum by the same words", "[sum]
             oracle::same_bits(xmask::masked_sum(wide, of_doubles), xmask::masked_sum(wide, words))
         );
         REQUIRE(std::isfinite(xmask::masked_sum(x, m)));
+    };
+    for (const auto n : {std::size_t(63), std::size_t(64), std::size_t(65), std::size_t(4097)}) {
+        check(oracle::random<float>({3, n}, 7));
+    }
+    // The words in which lengths end.
+    for (std::size_t length = 1; length < 64; ++length) {
+        const xt::xtensor<std::size_t, 1> lengths = {length, 64 + length, 200 - length};
+        check(xt::cast<float>(xt::xarray<bool>(xmask::keep_lengths(lengths, 200))));
     }
 }
 

@@ -131,6 +131,11 @@ public:
         }
     }
 
+    XMASK_INLINE register_sum& operator+=(const register_sum& other) noexcept {
+        add_wide(m_sums, other.m_sums);
+        return *this;
+    }
+
     [[nodiscard]] double total() const noexcept { return xsimd::reduce_add(m_sums[0] + m_sums[1]); }
 
 private:
