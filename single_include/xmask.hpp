@@ -5522,6 +5522,16 @@ consteval bool require_target() {
     return can_be_written;
 }
 
+/// Fails to compile, with one sentence, where E is no tensor, or cannot be written.
+template <class E>
+consteval bool require_tensor_target() {
+    if constexpr (require_tensor<E>()) {
+        return require_target<E>();
+    } else {
+        return false;
+    }
+}
+
 /// The delegate that writes a mask as elements of 0 and 1.
 template <class T, class Columns>
 class unpack_delegate {
@@ -8386,8 +8396,7 @@ auto masked_fill(X&& x, M&& m, const T& value) {
 ///     xmask::masked_fill_inplace(scores, xmask::keep_lengths(lengths, n), -1e9f);
 template <class X, class M, class T>
 void masked_fill_inplace(X&& x, const M& m, const T& value) {
-    if constexpr (detail::require_tensor<X>() && detail::require_target<X>() &&
-                  detail::require_mask<M, X>()) {
+    if constexpr (detail::require_tensor_target<X>() && detail::require_mask<M, X>()) {
         using element = std::remove_cv_t<value_type_t<X>>;
         detail::fill_inplace("masked_fill_inplace", x, m, static_cast<element>(value));
     }
@@ -8459,8 +8468,8 @@ auto masked_replace(X&& x, M&& m, Y&& y) {
 ///     // -2 0.125 1 3
 template <class X, class M, class Y>
 void masked_replace_inplace(X&& x, const M& m, const Y& y) {
-    if constexpr (detail::require_tensor<X>() && detail::require_target<X>() &&
-                  detail::require_mask<M, X>() && detail::require_replacement<Y>()) {
+    if constexpr (detail::require_tensor_target<X>() && detail::require_mask<M, X>() &&
+                  detail::require_replacement<Y>()) {
         detail::replace_inplace("masked_replace_inplace", x, m, y);
     }
 }
@@ -9821,8 +9830,8 @@ auto masked_scatter(const X& x, const M& m, const Source& source) {
 ///     // -4 0.25 2 3
 template <class X, class M, class Source>
 void masked_scatter_inplace(X&& x, const M& m, const Source& source) {
-    if constexpr (detail::require_tensor<X>() && detail::require_target<X>() &&
-                  detail::require_mask<M, X>() && detail::require_scattered<Source>()) {
+    if constexpr (detail::require_tensor_target<X>() && detail::require_mask<M, X>() &&
+                  detail::require_scattered<Source>()) {
         detail::with_mask_apart(m, x, [&](const auto& apart) {
             detail::require_source("masked_scatter_inplace", x.shape(), apart, source);
             detail::scatter_into(x, apart, source);
@@ -9901,6 +9910,16 @@ private:
     CTX m_operand;
     CTW m_weights;
 };
+
+/// Fails to compile, with one sentence, unless real weights may multiply X.
+template <class X>
+consteval bool require_weighable() {
+    constexpr bool real = real_expression<X>;
+    static_assert(
+        real, "xmask: real weights multiply a tensor of real numbers; convert the tensor first."
+    );
+    return real;
+}
 } // namespace detail
 
 /// Gives x times a mask, or times real weights.
@@ -9924,13 +9943,11 @@ auto multiply(X&& x, M&& m) {
             return detail::make_fill(
                 "multiply", std::forward<X>(x), std::forward<M>(m), value_type_t<X>()
             );
-        } else {
-            static_assert(
-                std::is_floating_point_v<value_type_t<X>>,
-                "xmask: real weights multiply a tensor of real numbers; convert the tensor first."
-            );
+        } else if constexpr (detail::require_weighable<X>()) {
             using op = detail::product_op<detail::closure_t<X>, detail::closure_t<M>>;
             return applied<op>(op(std::forward<X>(x), std::forward<M>(m)));
+        } else {
+            return detail::refused();
         }
     } else {
         return detail::refused();
@@ -9953,12 +9970,11 @@ auto multiply(X&& x, M&& m) {
 ///     // 0 0 0 0.3
 template <class X, class M>
 void multiply_inplace(X&& x, const M& m) {
-    if constexpr (detail::require_tensor<X>() && detail::require_target<X>() &&
-                  detail::require_mask_or_weights<M>()) {
+    if constexpr (detail::require_tensor_target<X>() && detail::require_mask_or_weights<M>()) {
         using element = std::remove_cv_t<value_type_t<X>>;
         if constexpr (mask_expression<M>) {
             detail::fill_inplace("multiply_inplace", x, m, element());
-        } else {
+        } else if constexpr (detail::require_weighable<X>()) {
             detail::require_broadcast("multiply_inplace", "weights", m.shape(), x.shape());
             multiply(x, m).assign_to(x);
         }
@@ -21644,10 +21660,9 @@ auto make_weighted(M&& m, W&& weights) {
 
 template <class W>
 consteval bool require_weights() {
-    static_assert(
-        weight_expression<W>, "xmask: weights are a tensor (or lazy expression) of real numbers."
-    );
-    return weight_expression<W>;
+    constexpr bool real = weight_expression<W>;
+    static_assert(real, "xmask: weights are a tensor (or lazy expression) of real numbers.");
+    return real;
 }
 
 /// Fails to compile, with one sentence, where M is neither a mask, nor weights, nor both.
@@ -21677,6 +21692,8 @@ template <class M, class W>
 auto weighted(M&& m, W&& weights) {
     if constexpr (detail::require_mask<M>() && detail::require_weights<W>()) {
         return detail::make_weighted(std::forward<M>(m), std::forward<W>(weights));
+    } else {
+        return detail::refused_mask();
     }
 }
 

@@ -1,5 +1,6 @@
 // The tensor comes first, the mask second.
 // expect: the tensor comes first, the mask second
+// lines: 10
 
 #include <xmask/xmask.hpp>
 

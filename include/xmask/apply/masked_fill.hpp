@@ -50,8 +50,7 @@ auto masked_fill(X&& x, M&& m, const T& value) {
 ///     xmask::masked_fill_inplace(scores, xmask::keep_lengths(lengths, n), -1e9f);
 template <class X, class M, class T>
 void masked_fill_inplace(X&& x, const M& m, const T& value) {
-    if constexpr (detail::require_tensor<X>() && detail::require_target<X>() &&
-                  detail::require_mask<M, X>()) {
+    if constexpr (detail::require_tensor_target<X>() && detail::require_mask<M, X>()) {
         using element = std::remove_cv_t<value_type_t<X>>;
         detail::fill_inplace("masked_fill_inplace", x, m, static_cast<element>(value));
     }

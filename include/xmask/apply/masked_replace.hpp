@@ -69,8 +69,8 @@ auto masked_replace(X&& x, M&& m, Y&& y) {
 ///     // -2 0.125 1 3
 template <class X, class M, class Y>
 void masked_replace_inplace(X&& x, const M& m, const Y& y) {
-    if constexpr (detail::require_tensor<X>() && detail::require_target<X>() &&
-                  detail::require_mask<M, X>() && detail::require_replacement<Y>()) {
+    if constexpr (detail::require_tensor_target<X>() && detail::require_mask<M, X>() &&
+                  detail::require_replacement<Y>()) {
         detail::replace_inplace("masked_replace_inplace", x, m, y);
     }
 }

@@ -153,8 +153,8 @@ auto masked_scatter(const X& x, const M& m, const Source& source) {
 ///     // -4 0.25 2 3
 template <class X, class M, class Source>
 void masked_scatter_inplace(X&& x, const M& m, const Source& source) {
-    if constexpr (detail::require_tensor<X>() && detail::require_target<X>() &&
-                  detail::require_mask<M, X>() && detail::require_scattered<Source>()) {
+    if constexpr (detail::require_tensor_target<X>() && detail::require_mask<M, X>() &&
+                  detail::require_scattered<Source>()) {
         detail::with_mask_apart(m, x, [&](const auto& apart) {
             detail::require_source("masked_scatter_inplace", x.shape(), apart, source);
             detail::scatter_into(x, apart, source);

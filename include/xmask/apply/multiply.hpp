@@ -76,6 +76,16 @@ private:
     CTX m_operand;
     CTW m_weights;
 };
+
+/// Fails to compile, with one sentence, unless real weights may multiply X.
+template <class X>
+consteval bool require_weighable() {
+    constexpr bool real = real_expression<X>;
+    static_assert(
+        real, "xmask: real weights multiply a tensor of real numbers; convert the tensor first."
+    );
+    return real;
+}
 } // namespace detail
 
 /// Gives x times a mask, or times real weights.
@@ -99,13 +109,11 @@ auto multiply(X&& x, M&& m) {
             return detail::make_fill(
                 "multiply", std::forward<X>(x), std::forward<M>(m), value_type_t<X>()
             );
-        } else {
-            static_assert(
-                std::is_floating_point_v<value_type_t<X>>,
-                "xmask: real weights multiply a tensor of real numbers; convert the tensor first."
-            );
+        } else if constexpr (detail::require_weighable<X>()) {
             using op = detail::product_op<detail::closure_t<X>, detail::closure_t<M>>;
             return applied<op>(op(std::forward<X>(x), std::forward<M>(m)));
+        } else {
+            return detail::refused();
         }
     } else {
         return detail::refused();
@@ -128,12 +136,11 @@ auto multiply(X&& x, M&& m) {
 ///     // 0 0 0 0.3
 template <class X, class M>
 void multiply_inplace(X&& x, const M& m) {
-    if constexpr (detail::require_tensor<X>() && detail::require_target<X>() &&
-                  detail::require_mask_or_weights<M>()) {
+    if constexpr (detail::require_tensor_target<X>() && detail::require_mask_or_weights<M>()) {
         using element = std::remove_cv_t<value_type_t<X>>;
         if constexpr (mask_expression<M>) {
             detail::fill_inplace("multiply_inplace", x, m, element());
-        } else {
+        } else if constexpr (detail::require_weighable<X>()) {
             detail::require_broadcast("multiply_inplace", "weights", m.shape(), x.shape());
             multiply(x, m).assign_to(x);
         }

@@ -166,6 +166,16 @@ consteval bool require_target() {
     return can_be_written;
 }
 
+/// Fails to compile, with one sentence, where E is no tensor, or cannot be written.
+template <class E>
+consteval bool require_tensor_target() {
+    if constexpr (require_tensor<E>()) {
+        return require_target<E>();
+    } else {
+        return false;
+    }
+}
+
 /// The delegate that writes a mask as elements of 0 and 1.
 template <class T, class Columns>
 class unpack_delegate {

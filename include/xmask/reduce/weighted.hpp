@@ -73,10 +73,9 @@ auto make_weighted(M&& m, W&& weights) {
 
 template <class W>
 consteval bool require_weights() {
-    static_assert(
-        weight_expression<W>, "xmask: weights are a tensor (or lazy expression) of real numbers."
-    );
-    return weight_expression<W>;
+    constexpr bool real = weight_expression<W>;
+    static_assert(real, "xmask: weights are a tensor (or lazy expression) of real numbers.");
+    return real;
 }
 
 /// Fails to compile, with one sentence, where M is neither a mask, nor weights, nor both.
@@ -106,6 +105,8 @@ template <class M, class W>
 auto weighted(M&& m, W&& weights) {
     if constexpr (detail::require_mask<M>() && detail::require_weights<W>()) {
         return detail::make_weighted(std::forward<M>(m), std::forward<W>(weights));
+    } else {
+        return detail::refused_mask();
     }
 }
 
