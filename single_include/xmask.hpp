@@ -1508,6 +1508,31 @@ XMASK_INLINE lanes<double> last_lane(generic, const lanes<double>& x) noexcept {
     return lanes<double>(x.get(lane_count<double> - 1));
 }
 
+/// The products of the lower 32 bits of each lane.
+XMASK_INLINE lanes<std::uint64_t> product_of_halves(
+    generic, const lanes<std::uint64_t>& x, const lanes<std::uint64_t>& y
+) noexcept {
+    constexpr std::size_t n = lane_count<std::uint64_t>;
+    std::array<std::uint64_t, n> a;
+    std::array<std::uint64_t, n> b;
+    x.store_unaligned(a.data());
+    y.store_unaligned(b.data());
+    for (std::size_t i = 0; i < n; ++i) {
+        a[i] = (a[i] & 0xffffffff) * (b[i] & 0xffffffff);
+    }
+    return lanes<std::uint64_t>::load_unaligned(a.data());
+}
+
+/// Whether the processor multiplies lanes of 64 bits in one instruction.
+consteval bool has_wide_products(generic) noexcept { return false; }
+
+/// The products, modulo 2^64.
+XMASK_INLINE lanes<std::uint64_t> wide_products(
+    generic, const lanes<std::uint64_t>& x, const lanes<std::uint64_t>& y
+) noexcept {
+    return x * y;
+}
+
 consteval std::size_t table_lanes(generic) noexcept { return 1; }
 
 consteval bool has_quads(generic) noexcept { return false; }
@@ -1779,6 +1804,12 @@ XMASK_INLINE lanes<std::int32_t> decrease_where(
     return lanes<std::int32_t>(_mm256_add_epi32(x, chosen));
 }
 
+XMASK_INLINE lanes<std::uint64_t> product_of_halves(
+    avx2, const lanes<std::uint64_t>& x, const lanes<std::uint64_t>& y
+) noexcept {
+    return lanes<std::uint64_t>(_mm256_mul_epu32(x, y));
+}
+
 /// Without FMA, exp by a polynomial is as fast as exp by a table.
 consteval std::size_t table_lanes(avx2_fma) noexcept { return 8; }
 
@@ -2023,6 +2054,12 @@ XMASK_INLINE lanes<std::int32_t> decrease_where(
     return lanes<std::int32_t>(_mm512_mask_sub_epi32(x, chosen, x, _mm512_set1_epi32(1)));
 }
 
+XMASK_INLINE lanes<std::uint64_t> product_of_halves(
+    avx512f, const lanes<std::uint64_t>& x, const lanes<std::uint64_t>& y
+) noexcept {
+    return lanes<std::uint64_t>(_mm512_mul_epu32(x, y));
+}
+
 consteval std::size_t table_lanes(avx512f) noexcept { return 16; }
 
 XMASK_INLINE lanes<std::int32_t> look_up(
@@ -2104,6 +2141,16 @@ XMASK_INLINE lane_mask<T> mask_from_bytes(avx512bw, const bool* from) noexcept {
         return lane_mask<T>(static_cast<bits_t>(_mm_test_epi8_mask(bytes, bytes)));
     }
 }
+
+#if defined(__AVX512DQ__)
+consteval bool has_wide_products(avx512bw) noexcept { return true; }
+
+XMASK_INLINE lanes<std::uint64_t> wide_products(
+    avx512bw, const lanes<std::uint64_t>& x, const lanes<std::uint64_t>& y
+) noexcept {
+    return lanes<std::uint64_t>(_mm512_mullo_epi64(x, y));
+}
+#endif
 
 /// Joins the masks as masks: one move to a general register instead of one for each.
 template <class T>
@@ -2234,6 +2281,12 @@ XMASK_INLINE void store_streaming(sse2, T* to, const lanes<T>& value) noexcept {
 XMASK_INLINE void finish_streaming(sse2) noexcept { _mm_sfence(); }
 
 #if !defined(__AVX__)
+XMASK_INLINE lanes<std::uint64_t> product_of_halves(
+    sse2, const lanes<std::uint64_t>& x, const lanes<std::uint64_t>& y
+) noexcept {
+    return lanes<std::uint64_t>(_mm_mul_epu32(x, y));
+}
+
 /// The instruction gives its second operand where either is NaN.
 XMASK_INLINE lanes<float> max_or_nan(
     sse2, const lanes<float>& limit, const lanes<float>& x
@@ -10667,7 +10720,12 @@ public:
 
     /// Numbers 2 * pair (the low half) and 2 * pair + 1.
     [[nodiscard]] constexpr std::uint64_t pair(std::size_t pair) const noexcept {
-        return scrambled(m_key + (pair + 1) * golden_gamma);
+        return scrambled(state(pair));
+    }
+
+    /// What a pair scrambles.
+    [[nodiscard]] constexpr std::uint64_t state(std::size_t pair) const noexcept {
+        return m_key + (pair + 1) * golden_gamma;
     }
 
     /// A number in [0, n) from the 64 bits of a pair.
@@ -10709,6 +10767,61 @@ constexpr std::uint64_t seed_of(stream_use use, std::uint64_t seed) noexcept {
 #include <initializer_list>
 #include <numeric>
 #include <utility>
+
+// ==== xmask/masks/random_lanes.hpp ====
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+/// @file
+/// The functions of random numbers in registers. Each lane gets the number that random_stream.hpp
+/// gives.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// 0, 1, 2, ... times a step, which wraps around.
+template <class T>
+XMASK_INLINE lanes<T> lane_multiples(T step) noexcept {
+    std::array<T, lane_count<T>> multiples{};
+    for (std::size_t i = 1; i < multiples.size(); ++i) {
+        multiples[i] = static_cast<T>(multiples[i - 1] + step);
+    }
+    return lanes<T>::load_unaligned(multiples.data());
+}
+
+/// The products, modulo 2^64.
+XMASK_INLINE lanes<std::uint64_t> wide_products(
+    const lanes<std::uint64_t>& x, const lanes<std::uint64_t>& y
+) noexcept {
+    if constexpr (simd::has_wide_products(simd::native())) {
+        return simd::wide_products(simd::native(), x, y);
+    } else {
+        const auto product = [](const auto& a, const auto& b) XMASK_INLINE_LAMBDA {
+            return simd::product_of_halves(simd::native(), a, b);
+        };
+        return product(x, y) + ((product(x >> 32, y) + product(x, y >> 32)) << 32);
+    }
+}
+
+/// scrambled() of each lane.
+XMASK_INLINE lanes<std::uint64_t> scrambled_lanes(lanes<std::uint64_t> x) noexcept {
+    using batch = lanes<std::uint64_t>;
+    x = wide_products(x ^ (x >> 30), batch(0xbf58476d1ce4e5b9));
+    x = wide_products(x ^ (x >> 27), batch(0x94d049bb133111eb));
+    return x ^ (x >> 31);
+}
+
+/// The upper halves of the products with a number.
+XMASK_INLINE lanes<std::uint32_t> upper_products(
+    const lanes<std::uint32_t>& x, std::uint32_t y
+) noexcept {
+    using batch = lanes<std::uint64_t>;
+    const auto pairs = xsimd::bitwise_cast<std::uint64_t>(x);
+    const auto even = simd::product_of_halves(simd::native(), pairs, batch(y)) >> 32;
+    const auto odd = simd::product_of_halves(simd::native(), pairs >> 32, batch(y));
+    return xsimd::bitwise_cast<std::uint32_t>(even | (odd & batch(0xffffffff00000000)));
+}
+} // namespace xmask::inline XMASK_ABI::detail
 
 /// @file
 /// Masks that keep an exact number of random elements, of each row or of a whole tensor.
@@ -10756,31 +10869,21 @@ public:
 
     /// A bit for each of 64 numbers from `first` on: whether its place is below `limit`.
     [[nodiscard]] word_t below(std::uint64_t limit, std::uint64_t first) const noexcept {
-        // Compilers turn these loops into loops over registers.
-        std::array<std::uint32_t, word_columns> high;
-        std::array<std::uint32_t, word_columns> low;
-        const auto first_high = static_cast<std::uint32_t>(first >> m_bits);
-        const std::uint32_t first_low = static_cast<std::uint32_t>(first) & low_mask();
-        for (std::size_t k = 0; k < word_columns; ++k) {
-            const std::uint32_t from = first_low + static_cast<std::uint32_t>(k);
-            high[k] = first_high + (from >> m_bits);
-            low[k] = from & low_mask();
+        word_t bits = 0;
+        word_t inside = 0;
+        for (std::size_t k = 0; k < word_columns; k += at_once) {
+            const places drawn = first_places(first + k);
+            bits |= below(limit, drawn) << k;
+            inside |= below(m_end, drawn) << k;
         }
-        for (std::size_t round = 0; round < rounds; round += 2) {
-            for (std::size_t k = 0; k < word_columns; ++k) {
-                high[k] = next_high(high[k], low[k], m_keys[round]);
-                low[k] = next_low(high[k], low[k], m_keys[round + 1]);
-            }
-        }
-        word_t bits = pairs_below(limit, high, low);
-        const std::uint64_t end = std::min<std::uint64_t>(m_end - first, word_columns);
-        for (word_t outside = ~pairs_below(m_end, high, low) & first_bits(end); outside != 0;
-             outside &= outside - 1) {
+        const word_t asked = first_bits(std::min<std::uint64_t>(m_end - first, word_columns));
+        bits &= asked;
+        for (word_t outside = ~inside & asked; outside != 0; outside &= outside - 1) {
             const std::size_t k = lowest_bit(outside);
-            const std::uint64_t i = (*this)(std::uint64_t(high[k]) << m_bits | low[k]);
-            bits |= word_t(i < limit) << k;
+            const word_t kept = (*this)(first + k) < limit ? 1 : 0;
+            bits = (bits & ~(word_t(1) << k)) | kept << k;
         }
-        return bits & first_bits(end);
+        return bits;
     }
 
 private:
@@ -10812,32 +10915,63 @@ private:
         return (low + mixed(high + key)) & low_mask();
     }
 
-    [[nodiscard]] word_t pairs_below(
-        std::uint64_t limit, const std::array<std::uint32_t, word_columns>& high,
-        const std::array<std::uint32_t, word_columns>& low
-    ) const noexcept {
-        // Halves lie below 2^31, and every processor compares signed numbers.
-        const auto limit_high = static_cast<std::int32_t>(limit >> m_bits);
-        const auto limit_low = static_cast<std::int32_t>(limit & low_mask());
-        if constexpr (has_lanes<std::int32_t>) {
-            word_t bits = 0;
-            for_each_register<std::int32_t>(
-                whole_word(),
-                [&](std::size_t k, auto) XMASK_INLINE_LAMBDA {
-                    const auto h =
-                        load_lanes(reinterpret_cast<const std::int32_t*>(high.data() + k));
-                    const auto l =
-                        load_lanes(reinterpret_cast<const std::int32_t*>(low.data() + k));
-                    bits |= bits_from_mask(h < limit_high || (h == limit_high && l < limit_low))
-                            << k;
-                }
-            );
-            return bits;
-        } else {
-            return word_of(whole_word(), [&](std::size_t k) {
-                return (std::uint64_t(high[k]) << m_bits | low[k]) < limit;
-            });
+    using numbers = lanes<std::uint32_t>;
+
+    /// As many registers at once as a processor of 16 registers holds: the rounds of one register
+    /// wait for each other.
+    static constexpr std::size_t registers = 4;
+    static constexpr std::size_t at_once = registers * lane_count<std::uint32_t>;
+
+    static_assert(word_columns % at_once == 0);
+
+    struct places {
+        std::array<numbers, registers> high;
+        std::array<numbers, registers> low;
+    };
+
+    XMASK_INLINE static numbers mixed(numbers x) noexcept {
+        x = (x ^ (x >> 16)) * numbers(0x21f0aaad);
+        x = (x ^ (x >> 15)) * numbers(0x735a2d97);
+        return x ^ (x >> 15);
+    }
+
+    /// Where the network brings the numbers from `first` on, in one pass.
+    [[nodiscard]] XMASK_INLINE places first_places(std::uint64_t first) const noexcept {
+        const numbers low_bits(low_mask());
+        const numbers highs(m_highs);
+        const int bits = static_cast<int>(m_bits);
+        places at;
+        auto from = lane_multiples<std::uint32_t>(1) +
+                    numbers(static_cast<std::uint32_t>(first) & low_mask());
+        for (std::size_t i = 0; i < registers; ++i) {
+            at.high[i] = (from >> bits) + numbers(static_cast<std::uint32_t>(first >> m_bits));
+            at.low[i] = from & low_bits;
+            from += numbers(static_cast<std::uint32_t>(lane_count<std::uint32_t>));
         }
+        for (std::size_t round = 0; round < rounds; round += 2) {
+            for (std::size_t i = 0; i < registers; ++i) {
+                auto& high = at.high[i];
+                auto& low = at.low[i];
+                high += upper_products(mixed(low + numbers(m_keys[round])), m_highs);
+                high = xsimd::min(high, high - highs); // as next_high
+                low = (low + mixed(high + numbers(m_keys[round + 1]))) & low_bits;
+            }
+        }
+        return at;
+    }
+
+    [[nodiscard]] XMASK_INLINE word_t below(std::uint64_t limit, const places& at) const noexcept {
+        // Halves lie below 2^31, and every processor compares signed numbers.
+        const lanes<std::int32_t> limit_high(static_cast<std::int32_t>(limit >> m_bits));
+        const lanes<std::int32_t> limit_low(static_cast<std::int32_t>(limit & low_mask()));
+        word_t bits = 0;
+        for (std::size_t i = 0; i < registers; ++i) {
+            const auto h = xsimd::bitwise_cast<std::int32_t>(at.high[i]);
+            const auto l = xsimd::bitwise_cast<std::int32_t>(at.low[i]);
+            bits |= bits_from_mask(h < limit_high || (h == limit_high && l < limit_low))
+                    << i * lane_count<std::int32_t>;
+        }
+        return bits;
     }
 
     unsigned m_bits = 0;
@@ -13208,7 +13342,6 @@ auto drop_indices(std::initializer_list<T> indices, const S& shape) {
 
 // ==== xmask/masks/random.hpp ====
 
-#include <array>
 #include <bit>
 #include <cmath>
 #include <cstddef>
@@ -13259,9 +13392,6 @@ public:
     }
 
 private:
-    using pairs = std::array<std::uint64_t, word_columns / 2>;
-    using numbers = std::array<std::uint32_t, word_columns>;
-
     [[nodiscard]] bool every_number() const noexcept { return m_count >> 32 != 0; }
 
     [[nodiscard]] bool kept(std::size_t c) const noexcept {
@@ -13277,24 +13407,25 @@ private:
         if (every_number()) {
             return ~word_t(0);
         }
-        // Compilers turn a loop of arithmetic alone into one over registers.
-        pairs drawn;
-        for (std::size_t k = 0; k < drawn.size(); ++k) {
-            drawn[k] = m_stream.pair(pair + k);
+        using halves = lanes<std::int32_t>;
+        constexpr std::size_t n = lane_count<std::uint64_t>;
+        constexpr std::uint32_t sign = 0x80000000;
+        const halves shift(static_cast<std::int32_t>(sign - m_begin));
+        const halves end(static_cast<std::int32_t>(static_cast<std::uint32_t>(m_count) ^ sign));
+        const lanes<std::uint64_t> step(n * golden_gamma);
+        auto state = lane_multiples<std::uint64_t>(golden_gamma) +
+                     lanes<std::uint64_t>(m_stream.state(pair));
+        word_t bits = 0;
+        for (std::size_t k = 0; k < word_columns; k += 2 * n, state += step) {
+            auto pairs = scrambled_lanes(state);
+            if constexpr (std::endian::native != std::endian::little) {
+                pairs = pairs << 32 | pairs >> 32; // the low half is the first column
+            }
+            const auto drawn = xsimd::bitwise_cast<std::int32_t>(pairs);
+            // A comparison of unsigned numbers, which processors do not have.
+            bits |= bits_from_mask(drawn + shift < end) << k;
         }
-        if constexpr (has_lanes<std::uint32_t> && std::endian::native == std::endian::little) {
-            const auto halves = std::bit_cast<numbers>(drawn);
-            const lanes<std::uint32_t> begin(m_begin);
-            const lanes<std::uint32_t> count(static_cast<std::uint32_t>(m_count));
-            return word_of_registers<std::uint32_t>(
-                memory_block<std::uint32_t>(halves.data()), whole_word(),
-                [&](const auto& x) XMASK_INLINE_LAMBDA { return x - begin < count; }
-            );
-        } else {
-            return word_of(whole_word(), [&](std::size_t k) {
-                return in_range(static_cast<std::uint32_t>(drawn[k / 2] >> k % 2 * 32));
-            });
-        }
+        return bits;
     }
 
     row_stream m_stream;

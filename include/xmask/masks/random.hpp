@@ -2,7 +2,6 @@
 
 #pragma once
 
-#include <array>
 #include <bit>
 #include <cmath>
 #include <cstddef>
@@ -11,13 +10,13 @@
 #include <utility>
 
 #include "../core/attributes.hpp"
-#include "../core/block.hpp"
 #include "../core/error.hpp"
 #include "../core/mask.hpp"
 #include "../core/shape.hpp"
 #include "../core/simd.hpp"
 #include "../core/word.hpp"
 #include "computed_rule.hpp"
+#include "random_lanes.hpp"
 #include "random_stream.hpp"
 
 /// @file
@@ -63,9 +62,6 @@ public:
     }
 
 private:
-    using pairs = std::array<std::uint64_t, word_columns / 2>;
-    using numbers = std::array<std::uint32_t, word_columns>;
-
     [[nodiscard]] bool every_number() const noexcept { return m_count >> 32 != 0; }
 
     [[nodiscard]] bool kept(std::size_t c) const noexcept {
@@ -81,24 +77,25 @@ private:
         if (every_number()) {
             return ~word_t(0);
         }
-        // Compilers turn a loop of arithmetic alone into one over registers.
-        pairs drawn;
-        for (std::size_t k = 0; k < drawn.size(); ++k) {
-            drawn[k] = m_stream.pair(pair + k);
+        using halves = lanes<std::int32_t>;
+        constexpr std::size_t n = lane_count<std::uint64_t>;
+        constexpr std::uint32_t sign = 0x80000000;
+        const halves shift(static_cast<std::int32_t>(sign - m_begin));
+        const halves end(static_cast<std::int32_t>(static_cast<std::uint32_t>(m_count) ^ sign));
+        const lanes<std::uint64_t> step(n * golden_gamma);
+        auto state = lane_multiples<std::uint64_t>(golden_gamma) +
+                     lanes<std::uint64_t>(m_stream.state(pair));
+        word_t bits = 0;
+        for (std::size_t k = 0; k < word_columns; k += 2 * n, state += step) {
+            auto pairs = scrambled_lanes(state);
+            if constexpr (std::endian::native != std::endian::little) {
+                pairs = pairs << 32 | pairs >> 32; // the low half is the first column
+            }
+            const auto drawn = xsimd::bitwise_cast<std::int32_t>(pairs);
+            // A comparison of unsigned numbers, which processors do not have.
+            bits |= bits_from_mask(drawn + shift < end) << k;
         }
-        if constexpr (has_lanes<std::uint32_t> && std::endian::native == std::endian::little) {
-            const auto halves = std::bit_cast<numbers>(drawn);
-            const lanes<std::uint32_t> begin(m_begin);
-            const lanes<std::uint32_t> count(static_cast<std::uint32_t>(m_count));
-            return word_of_registers<std::uint32_t>(
-                memory_block<std::uint32_t>(halves.data()), whole_word(),
-                [&](const auto& x) XMASK_INLINE_LAMBDA { return x - begin < count; }
-            );
-        } else {
-            return word_of(whole_word(), [&](std::size_t k) {
-                return in_range(static_cast<std::uint32_t>(drawn[k / 2] >> k % 2 * 32));
-            });
-        }
+        return bits;
     }
 
     row_stream m_stream;

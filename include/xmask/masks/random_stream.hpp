@@ -43,7 +43,12 @@ public:
 
     /// Numbers 2 * pair (the low half) and 2 * pair + 1.
     [[nodiscard]] constexpr std::uint64_t pair(std::size_t pair) const noexcept {
-        return scrambled(m_key + (pair + 1) * golden_gamma);
+        return scrambled(state(pair));
+    }
+
+    /// What a pair scrambles.
+    [[nodiscard]] constexpr std::uint64_t state(std::size_t pair) const noexcept {
+        return m_key + (pair + 1) * golden_gamma;
     }
 
     /// A number in [0, n) from the 64 bits of a pair.

@@ -13,13 +13,13 @@
 #include <utility>
 
 #include "../core/attributes.hpp"
-#include "../core/block.hpp"
 #include "../core/error.hpp"
 #include "../core/mask.hpp"
 #include "../core/shape.hpp"
 #include "../core/simd.hpp"
 #include "../core/word.hpp"
 #include "computed_rule.hpp"
+#include "random_lanes.hpp"
 #include "random_stream.hpp"
 
 /// @file
@@ -68,31 +68,21 @@ public:
 
     /// A bit for each of 64 numbers from `first` on: whether its place is below `limit`.
     [[nodiscard]] word_t below(std::uint64_t limit, std::uint64_t first) const noexcept {
-        // Compilers turn these loops into loops over registers.
-        std::array<std::uint32_t, word_columns> high;
-        std::array<std::uint32_t, word_columns> low;
-        const auto first_high = static_cast<std::uint32_t>(first >> m_bits);
-        const std::uint32_t first_low = static_cast<std::uint32_t>(first) & low_mask();
-        for (std::size_t k = 0; k < word_columns; ++k) {
-            const std::uint32_t from = first_low + static_cast<std::uint32_t>(k);
-            high[k] = first_high + (from >> m_bits);
-            low[k] = from & low_mask();
+        word_t bits = 0;
+        word_t inside = 0;
+        for (std::size_t k = 0; k < word_columns; k += at_once) {
+            const places drawn = first_places(first + k);
+            bits |= below(limit, drawn) << k;
+            inside |= below(m_end, drawn) << k;
         }
-        for (std::size_t round = 0; round < rounds; round += 2) {
-            for (std::size_t k = 0; k < word_columns; ++k) {
-                high[k] = next_high(high[k], low[k], m_keys[round]);
-                low[k] = next_low(high[k], low[k], m_keys[round + 1]);
-            }
-        }
-        word_t bits = pairs_below(limit, high, low);
-        const std::uint64_t end = std::min<std::uint64_t>(m_end - first, word_columns);
-        for (word_t outside = ~pairs_below(m_end, high, low) & first_bits(end); outside != 0;
-             outside &= outside - 1) {
+        const word_t asked = first_bits(std::min<std::uint64_t>(m_end - first, word_columns));
+        bits &= asked;
+        for (word_t outside = ~inside & asked; outside != 0; outside &= outside - 1) {
             const std::size_t k = lowest_bit(outside);
-            const std::uint64_t i = (*this)(std::uint64_t(high[k]) << m_bits | low[k]);
-            bits |= word_t(i < limit) << k;
+            const word_t kept = (*this)(first + k) < limit ? 1 : 0;
+            bits = (bits & ~(word_t(1) << k)) | kept << k;
         }
-        return bits & first_bits(end);
+        return bits;
     }
 
 private:
@@ -124,32 +114,63 @@ private:
         return (low + mixed(high + key)) & low_mask();
     }
 
-    [[nodiscard]] word_t pairs_below(
-        std::uint64_t limit, const std::array<std::uint32_t, word_columns>& high,
-        const std::array<std::uint32_t, word_columns>& low
-    ) const noexcept {
-        // Halves lie below 2^31, and every processor compares signed numbers.
-        const auto limit_high = static_cast<std::int32_t>(limit >> m_bits);
-        const auto limit_low = static_cast<std::int32_t>(limit & low_mask());
-        if constexpr (has_lanes<std::int32_t>) {
-            word_t bits = 0;
-            for_each_register<std::int32_t>(
-                whole_word(),
-                [&](std::size_t k, auto) XMASK_INLINE_LAMBDA {
-                    const auto h =
-                        load_lanes(reinterpret_cast<const std::int32_t*>(high.data() + k));
-                    const auto l =
-                        load_lanes(reinterpret_cast<const std::int32_t*>(low.data() + k));
-                    bits |= bits_from_mask(h < limit_high || (h == limit_high && l < limit_low))
-                            << k;
-                }
-            );
-            return bits;
-        } else {
-            return word_of(whole_word(), [&](std::size_t k) {
-                return (std::uint64_t(high[k]) << m_bits | low[k]) < limit;
-            });
+    using numbers = lanes<std::uint32_t>;
+
+    /// As many registers at once as a processor of 16 registers holds: the rounds of one register
+    /// wait for each other.
+    static constexpr std::size_t registers = 4;
+    static constexpr std::size_t at_once = registers * lane_count<std::uint32_t>;
+
+    static_assert(word_columns % at_once == 0);
+
+    struct places {
+        std::array<numbers, registers> high;
+        std::array<numbers, registers> low;
+    };
+
+    XMASK_INLINE static numbers mixed(numbers x) noexcept {
+        x = (x ^ (x >> 16)) * numbers(0x21f0aaad);
+        x = (x ^ (x >> 15)) * numbers(0x735a2d97);
+        return x ^ (x >> 15);
+    }
+
+    /// Where the network brings the numbers from `first` on, in one pass.
+    [[nodiscard]] XMASK_INLINE places first_places(std::uint64_t first) const noexcept {
+        const numbers low_bits(low_mask());
+        const numbers highs(m_highs);
+        const int bits = static_cast<int>(m_bits);
+        places at;
+        auto from = lane_multiples<std::uint32_t>(1) +
+                    numbers(static_cast<std::uint32_t>(first) & low_mask());
+        for (std::size_t i = 0; i < registers; ++i) {
+            at.high[i] = (from >> bits) + numbers(static_cast<std::uint32_t>(first >> m_bits));
+            at.low[i] = from & low_bits;
+            from += numbers(static_cast<std::uint32_t>(lane_count<std::uint32_t>));
         }
+        for (std::size_t round = 0; round < rounds; round += 2) {
+            for (std::size_t i = 0; i < registers; ++i) {
+                auto& high = at.high[i];
+                auto& low = at.low[i];
+                high += upper_products(mixed(low + numbers(m_keys[round])), m_highs);
+                high = xsimd::min(high, high - highs); // as next_high
+                low = (low + mixed(high + numbers(m_keys[round + 1]))) & low_bits;
+            }
+        }
+        return at;
+    }
+
+    [[nodiscard]] XMASK_INLINE word_t below(std::uint64_t limit, const places& at) const noexcept {
+        // Halves lie below 2^31, and every processor compares signed numbers.
+        const lanes<std::int32_t> limit_high(static_cast<std::int32_t>(limit >> m_bits));
+        const lanes<std::int32_t> limit_low(static_cast<std::int32_t>(limit & low_mask()));
+        word_t bits = 0;
+        for (std::size_t i = 0; i < registers; ++i) {
+            const auto h = xsimd::bitwise_cast<std::int32_t>(at.high[i]);
+            const auto l = xsimd::bitwise_cast<std::int32_t>(at.low[i]);
+            bits |= bits_from_mask(h < limit_high || (h == limit_high && l < limit_low))
+                    << i * lane_count<std::int32_t>;
+        }
+        return bits;
     }
 
     unsigned m_bits = 0;

@@ -218,6 +218,12 @@ XMASK_INLINE lanes<std::int32_t> decrease_where(
     return lanes<std::int32_t>(_mm256_add_epi32(x, chosen));
 }
 
+XMASK_INLINE lanes<std::uint64_t> product_of_halves(
+    avx2, const lanes<std::uint64_t>& x, const lanes<std::uint64_t>& y
+) noexcept {
+    return lanes<std::uint64_t>(_mm256_mul_epu32(x, y));
+}
+
 /// Without FMA, exp by a polynomial is as fast as exp by a table.
 consteval std::size_t table_lanes(avx2_fma) noexcept { return 8; }
 

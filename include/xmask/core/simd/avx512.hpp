@@ -176,6 +176,12 @@ XMASK_INLINE lanes<std::int32_t> decrease_where(
     return lanes<std::int32_t>(_mm512_mask_sub_epi32(x, chosen, x, _mm512_set1_epi32(1)));
 }
 
+XMASK_INLINE lanes<std::uint64_t> product_of_halves(
+    avx512f, const lanes<std::uint64_t>& x, const lanes<std::uint64_t>& y
+) noexcept {
+    return lanes<std::uint64_t>(_mm512_mul_epu32(x, y));
+}
+
 consteval std::size_t table_lanes(avx512f) noexcept { return 16; }
 
 XMASK_INLINE lanes<std::int32_t> look_up(

@@ -38,6 +38,16 @@ XMASK_INLINE lane_mask<T> mask_from_bytes(avx512bw, const bool* from) noexcept {
     }
 }
 
+#if defined(__AVX512DQ__)
+consteval bool has_wide_products(avx512bw) noexcept { return true; }
+
+XMASK_INLINE lanes<std::uint64_t> wide_products(
+    avx512bw, const lanes<std::uint64_t>& x, const lanes<std::uint64_t>& y
+) noexcept {
+    return lanes<std::uint64_t>(_mm512_mullo_epi64(x, y));
+}
+#endif
+
 /// Joins the masks as masks: one move to a general register instead of one for each.
 template <class T>
 XMASK_INLINE std::uint64_t word_from_masks(

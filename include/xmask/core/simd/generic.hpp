@@ -198,6 +198,31 @@ XMASK_INLINE lanes<double> last_lane(generic, const lanes<double>& x) noexcept {
     return lanes<double>(x.get(lane_count<double> - 1));
 }
 
+/// The products of the lower 32 bits of each lane.
+XMASK_INLINE lanes<std::uint64_t> product_of_halves(
+    generic, const lanes<std::uint64_t>& x, const lanes<std::uint64_t>& y
+) noexcept {
+    constexpr std::size_t n = lane_count<std::uint64_t>;
+    std::array<std::uint64_t, n> a;
+    std::array<std::uint64_t, n> b;
+    x.store_unaligned(a.data());
+    y.store_unaligned(b.data());
+    for (std::size_t i = 0; i < n; ++i) {
+        a[i] = (a[i] & 0xffffffff) * (b[i] & 0xffffffff);
+    }
+    return lanes<std::uint64_t>::load_unaligned(a.data());
+}
+
+/// Whether the processor multiplies lanes of 64 bits in one instruction.
+consteval bool has_wide_products(generic) noexcept { return false; }
+
+/// The products, modulo 2^64.
+XMASK_INLINE lanes<std::uint64_t> wide_products(
+    generic, const lanes<std::uint64_t>& x, const lanes<std::uint64_t>& y
+) noexcept {
+    return x * y;
+}
+
 consteval std::size_t table_lanes(generic) noexcept { return 1; }
 
 consteval bool has_quads(generic) noexcept { return false; }

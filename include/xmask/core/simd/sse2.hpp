@@ -22,6 +22,12 @@ XMASK_INLINE void store_streaming(sse2, T* to, const lanes<T>& value) noexcept {
 XMASK_INLINE void finish_streaming(sse2) noexcept { _mm_sfence(); }
 
 #if !defined(__AVX__)
+XMASK_INLINE lanes<std::uint64_t> product_of_halves(
+    sse2, const lanes<std::uint64_t>& x, const lanes<std::uint64_t>& y
+) noexcept {
+    return lanes<std::uint64_t>(_mm_mul_epu32(x, y));
+}
+
 /// The instruction gives its second operand where either is NaN.
 XMASK_INLINE lanes<float> max_or_nan(
     sse2, const lanes<float>& limit, const lanes<float>& x
