@@ -13,6 +13,7 @@
 #include "../core/attributes.hpp"
 #include "../core/error.hpp"
 #include "../core/lazy.hpp"
+#include "../core/refused_operators.hpp"
 #include "../core/row.hpp"
 #include "../core/row_function.hpp"
 #include "../core/shape.hpp"
