@@ -27304,6 +27304,19 @@ XMASK_INLINE auto operator>=(const A& a, const B& b) noexcept {
 }
 } // namespace xmask::inline XMASK_ABI::detail::registers
 
+namespace xsimd {
+/// The choice between registers. Beside it, a compiler finds that of numbers no worse where, as with
+/// AVX-512, a condition in registers converts to an integer.
+template <class V>
+XMASK_INLINE V select(
+    const typename V::batch_bool_type& condition,
+    const xmask::detail::registers::register_value<V>& a,
+    const xmask::detail::registers::register_value<V>& b
+) noexcept {
+    return select(condition, static_cast<const V&>(a), static_cast<const V&>(b));
+}
+} // namespace xsimd
+
 /// @file
 /// A loss of your own, made of lambdas.
 

@@ -6,6 +6,7 @@
 
 #include "../core/abi.hpp"
 #include "../core/attributes.hpp"
+#include "../core/simd.hpp"
 
 /// @file
 /// The arguments of a lambda of `auto`: registers that say what they are not.
@@ -164,3 +165,16 @@ XMASK_INLINE auto operator>=(const A& a, const B& b) noexcept {
     return register_condition<V>(value_of<V>(a) >= value_of<V>(b));
 }
 } // namespace xmask::inline XMASK_ABI::detail::registers
+
+namespace xsimd {
+/// The choice between registers. Beside it, a compiler finds that of numbers no worse where, as with
+/// AVX-512, a condition in registers converts to an integer.
+template <class V>
+XMASK_INLINE V select(
+    const typename V::batch_bool_type& condition,
+    const xmask::detail::registers::register_value<V>& a,
+    const xmask::detail::registers::register_value<V>& b
+) noexcept {
+    return select(condition, static_cast<const V&>(a), static_cast<const V&>(b));
+}
+} // namespace xsimd
