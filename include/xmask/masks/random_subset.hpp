@@ -46,9 +46,9 @@ public:
     /// Chooses the order of the numbers.
     void set_key(const row_stream& stream) noexcept {
         for (std::size_t round = 0; round < rounds; round += 2) {
-            const std::uint64_t numbers = stream.pair(round / 2);
-            m_keys[round] = static_cast<std::uint32_t>(numbers);
-            m_keys[round + 1] = static_cast<std::uint32_t>(numbers >> 32);
+            const std::uint64_t pair = stream.pair(round / 2);
+            m_keys[round] = static_cast<std::uint32_t>(pair);
+            m_keys[round + 1] = static_cast<std::uint32_t>(pair >> 32);
         }
     }
 
