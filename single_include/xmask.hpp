@@ -6773,6 +6773,7 @@ auto complement(const char* name, M&& m) {
 #include <cstddef>
 #include <initializer_list>
 #include <ranges>
+#include <type_traits>
 #include <utility>
 
 /// @file
@@ -6780,6 +6781,10 @@ auto complement(const char* name, M&& m) {
 /// a standard container or a list.
 
 namespace xmask::inline XMASK_ABI::detail {
+/// The type of a number.
+template <class T>
+concept arithmetic = std::is_arithmetic_v<T>;
+
 /// A standard container of numbers.
 template <class C>
 concept number_range = !expression<C> && std::ranges::sized_range<C> &&
@@ -12860,7 +12865,6 @@ auto make_id_test(I&& ids) {
 
 // ==== xmask/masks/indices.hpp ====
 
-#include <concepts>
 #include <cstddef>
 #include <initializer_list>
 #include <string>
@@ -13285,7 +13289,7 @@ auto keep_indices(I&& indices, const S& shape) {
 ///
 /// Cost: a list takes at most a bit for each column, and 128 bytes for each of its indices and 4
 /// for each 1024 columns where that is less; a word costs a look into a table.
-template <std::integral T, class S = std::initializer_list<std::size_t>>
+template <detail::arithmetic T, class S = std::initializer_list<std::size_t>>
 auto keep_indices(std::initializer_list<T> indices, const S& shape) {
     return keep_indices(detail::hold(indices), shape);
 }
@@ -13327,7 +13331,7 @@ auto drop_indices(I&& indices, const S& shape) {
 ///
 /// Cost: a list takes at most a bit for each column, and 128 bytes for each of its indices and 4
 /// for each 1024 columns where that is less; a word costs a look into a table.
-template <std::integral T, class S = std::initializer_list<std::size_t>>
+template <detail::arithmetic T, class S = std::initializer_list<std::size_t>>
 auto drop_indices(std::initializer_list<T> indices, const S& shape) {
     return drop_indices(detail::hold(indices), shape);
 }
@@ -16278,7 +16282,6 @@ auto keep_largest_slices(const X& x, double fraction, std::ptrdiff_t axis, doubl
 // ==== xmask/masks/lengths.hpp ====
 
 #include <algorithm>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -16475,7 +16478,7 @@ auto keep_lengths(L& lengths XMASK_LIFETIMEBOUND, std::size_t n) {
 /// @throws std::out_of_range for a length below 0 or beyond n, with the row and the value.
 ///
 /// Cost: a word costs a shift; memory for the list.
-template <std::integral T>
+template <detail::arithmetic T>
 auto keep_lengths(std::initializer_list<T> lengths, std::size_t n) {
     return keep_lengths(detail::hold(lengths), n);
 }
@@ -16516,7 +16519,7 @@ auto keep_last(L& lengths XMASK_LIFETIMEBOUND, std::size_t n) {
 /// @throws std::out_of_range for a length below 0 or beyond n, with the row and the value.
 ///
 /// Cost: a word costs a shift; memory for the list.
-template <std::integral T>
+template <detail::arithmetic T>
 auto keep_last(std::initializer_list<T> lengths, std::size_t n) {
     return keep_last(detail::hold(lengths), n);
 }
@@ -17137,7 +17140,7 @@ auto keep_prefix(std::size_t q, std::size_t k, P&& prefix, std::ptrdiff_t offset
 /// @throws std::out_of_range for a prefix below 0 or beyond k, with its value and position.
 ///
 /// Cost: memory for the list; a row is one range, and a word costs a shift.
-template <std::integral T>
+template <detail::arithmetic T>
 auto keep_prefix(
     std::size_t q, std::size_t k, std::initializer_list<T> prefix, std::ptrdiff_t offset = 0
 ) {
@@ -17148,7 +17151,6 @@ auto keep_prefix(
 // ==== xmask/masks/segments.hpp ====
 
 #include <algorithm>
-#include <concepts>
 #include <cstddef>
 #include <initializer_list>
 #include <limits>
@@ -17367,7 +17369,7 @@ auto keep_same_segment(const Q& q_segments, const K& k_segments) {
 ///
 /// Cost: memory for one range a query. Where the keys of a segment lie side by side a word costs
 /// two shifts; otherwise it compares the ids between the segment's first and last key.
-template <std::integral T, std::integral U>
+template <detail::arithmetic T, detail::arithmetic U>
 auto keep_same_segment(std::initializer_list<T> q_segments, std::initializer_list<U> k_segments) {
     return keep_same_segment(detail::hold(q_segments), detail::hold(k_segments));
 }
@@ -17795,7 +17797,6 @@ auto random_tokens(const S& shape, std::size_t vocabulary, std::uint64_t seed) {
 // ==== xmask/masks/ranges.hpp ====
 
 #include <algorithm>
-#include <concepts>
 #include <cstddef>
 #include <initializer_list>
 #include <type_traits>
@@ -17941,7 +17942,7 @@ auto keep_ranges(B&& begin, E&& end, std::size_t n) {
 /// @throws std::invalid_argument where the lists differ in size.
 ///
 /// Cost: a word costs two shifts; memory for the lists.
-template <std::integral T, std::integral U>
+template <detail::arithmetic T, detail::arithmetic U>
 auto keep_ranges(std::initializer_list<T> begin, std::initializer_list<U> end, std::size_t n) {
     return keep_ranges(detail::hold(begin), detail::hold(end), n);
 }
@@ -17988,7 +17989,7 @@ auto keep_packed(C&& cumulative, std::size_t n) {
 /// @throws std::out_of_range where they fall, or where a sequence is longer than n.
 ///
 /// Cost: memory for one length a row; a word costs a shift.
-template <std::integral T>
+template <detail::arithmetic T>
 auto keep_packed(std::initializer_list<T> cumulative, std::size_t n) {
     return keep_packed(detail::hold(cumulative), n);
 }
@@ -18035,7 +18036,7 @@ auto segment_ids(C&& cumulative) {
 /// @throws std::out_of_range where they fall.
 ///
 /// Cost: one pass over the result.
-template <std::integral T>
+template <detail::arithmetic T>
 auto segment_ids(std::initializer_list<T> cumulative) {
     return segment_ids(detail::hold(cumulative));
 }
@@ -18298,7 +18299,7 @@ auto keep_run_lengths(C&& counts, const S& shape) {
 ///
 /// Cost: memory for the kept runs; a row costs a search among them, a word a step through them.
 /// Nothing is unpacked.
-template <std::integral T, class S = std::initializer_list<std::size_t>>
+template <detail::arithmetic T, class S = std::initializer_list<std::size_t>>
 auto keep_run_lengths(std::initializer_list<T> counts, const S& shape) {
     return keep_run_lengths(detail::hold(counts), shape);
 }
@@ -19547,7 +19548,7 @@ auto keep_spans(L&& lengths, std::size_t n, span_options options, std::uint64_t 
 /// Cost: nothing is stored; a cursor generates the spans in order, with a random number for each
 /// free column. A question for an earlier column starts the row again: store a mask for random
 /// access in a bitmask.
-template <std::integral T>
+template <detail::arithmetic T>
 auto keep_spans(
     std::initializer_list<T> lengths, std::size_t n, span_options options, std::uint64_t seed
 ) {
@@ -20769,10 +20770,6 @@ namespace xmask::inline XMASK_ABI::detail {
 /// The type of a tensor's tokens.
 template <class X>
 using token_t = std::remove_cv_t<value_type_t<X>>;
-
-/// A number.
-template <class T>
-concept arithmetic = std::is_arithmetic_v<T>;
 
 /// Whether X is a tensor of real numbers.
 template <class X>

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <initializer_list>
 #include <ranges>
+#include <type_traits>
 #include <utility>
 
 #include "shape.hpp"
@@ -17,6 +18,10 @@
 /// a standard container or a list.
 
 namespace xmask::inline XMASK_ABI::detail {
+/// The type of a number.
+template <class T>
+concept arithmetic = std::is_arithmetic_v<T>;
+
 /// A standard container of numbers.
 template <class C>
 concept number_range = !expression<C> && std::ranges::sized_range<C> &&

@@ -2,7 +2,6 @@
 
 #pragma once
 
-#include <concepts>
 #include <cstddef>
 #include <initializer_list>
 #include <string>
@@ -139,7 +138,7 @@ auto keep_indices(I&& indices, const S& shape) {
 ///
 /// Cost: a list takes at most a bit for each column, and 128 bytes for each of its indices and 4
 /// for each 1024 columns where that is less; a word costs a look into a table.
-template <std::integral T, class S = std::initializer_list<std::size_t>>
+template <detail::arithmetic T, class S = std::initializer_list<std::size_t>>
 auto keep_indices(std::initializer_list<T> indices, const S& shape) {
     return keep_indices(detail::hold(indices), shape);
 }
@@ -181,7 +180,7 @@ auto drop_indices(I&& indices, const S& shape) {
 ///
 /// Cost: a list takes at most a bit for each column, and 128 bytes for each of its indices and 4
 /// for each 1024 columns where that is less; a word costs a look into a table.
-template <std::integral T, class S = std::initializer_list<std::size_t>>
+template <detail::arithmetic T, class S = std::initializer_list<std::size_t>>
 auto drop_indices(std::initializer_list<T> indices, const S& shape) {
     return drop_indices(detail::hold(indices), shape);
 }

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -210,7 +209,7 @@ auto keep_lengths(L& lengths XMASK_LIFETIMEBOUND, std::size_t n) {
 /// @throws std::out_of_range for a length below 0 or beyond n, with the row and the value.
 ///
 /// Cost: a word costs a shift; memory for the list.
-template <std::integral T>
+template <detail::arithmetic T>
 auto keep_lengths(std::initializer_list<T> lengths, std::size_t n) {
     return keep_lengths(detail::hold(lengths), n);
 }
@@ -251,7 +250,7 @@ auto keep_last(L& lengths XMASK_LIFETIMEBOUND, std::size_t n) {
 /// @throws std::out_of_range for a length below 0 or beyond n, with the row and the value.
 ///
 /// Cost: a word costs a shift; memory for the list.
-template <std::integral T>
+template <detail::arithmetic T>
 auto keep_last(std::initializer_list<T> lengths, std::size_t n) {
     return keep_last(detail::hold(lengths), n);
 }

@@ -153,7 +153,7 @@ auto keep_prefix(std::size_t q, std::size_t k, P&& prefix, std::ptrdiff_t offset
 /// @throws std::out_of_range for a prefix below 0 or beyond k, with its value and position.
 ///
 /// Cost: memory for the list; a row is one range, and a word costs a shift.
-template <std::integral T>
+template <detail::arithmetic T>
 auto keep_prefix(
     std::size_t q, std::size_t k, std::initializer_list<T> prefix, std::ptrdiff_t offset = 0
 ) {

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <concepts>
 #include <cstddef>
 #include <initializer_list>
 #include <type_traits>
@@ -157,7 +156,7 @@ auto keep_ranges(B&& begin, E&& end, std::size_t n) {
 /// @throws std::invalid_argument where the lists differ in size.
 ///
 /// Cost: a word costs two shifts; memory for the lists.
-template <std::integral T, std::integral U>
+template <detail::arithmetic T, detail::arithmetic U>
 auto keep_ranges(std::initializer_list<T> begin, std::initializer_list<U> end, std::size_t n) {
     return keep_ranges(detail::hold(begin), detail::hold(end), n);
 }
@@ -204,7 +203,7 @@ auto keep_packed(C&& cumulative, std::size_t n) {
 /// @throws std::out_of_range where they fall, or where a sequence is longer than n.
 ///
 /// Cost: memory for one length a row; a word costs a shift.
-template <std::integral T>
+template <detail::arithmetic T>
 auto keep_packed(std::initializer_list<T> cumulative, std::size_t n) {
     return keep_packed(detail::hold(cumulative), n);
 }
@@ -251,7 +250,7 @@ auto segment_ids(C&& cumulative) {
 /// @throws std::out_of_range where they fall.
 ///
 /// Cost: one pass over the result.
-template <std::integral T>
+template <detail::arithmetic T>
 auto segment_ids(std::initializer_list<T> cumulative) {
     return segment_ids(detail::hold(cumulative));
 }

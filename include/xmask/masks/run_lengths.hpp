@@ -265,7 +265,7 @@ auto keep_run_lengths(C&& counts, const S& shape) {
 ///
 /// Cost: memory for the kept runs; a row costs a search among them, a word a step through them.
 /// Nothing is unpacked.
-template <std::integral T, class S = std::initializer_list<std::size_t>>
+template <detail::arithmetic T, class S = std::initializer_list<std::size_t>>
 auto keep_run_lengths(std::initializer_list<T> counts, const S& shape) {
     return keep_run_lengths(detail::hold(counts), shape);
 }

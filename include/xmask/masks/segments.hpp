@@ -3,7 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <concepts>
 #include <cstddef>
 #include <initializer_list>
 #include <limits>
@@ -232,7 +231,7 @@ auto keep_same_segment(const Q& q_segments, const K& k_segments) {
 ///
 /// Cost: memory for one range a query. Where the keys of a segment lie side by side a word costs
 /// two shifts; otherwise it compares the ids between the segment's first and last key.
-template <std::integral T, std::integral U>
+template <detail::arithmetic T, detail::arithmetic U>
 auto keep_same_segment(std::initializer_list<T> q_segments, std::initializer_list<U> k_segments) {
     return keep_same_segment(detail::hold(q_segments), detail::hold(k_segments));
 }

@@ -264,7 +264,7 @@ auto keep_spans(L&& lengths, std::size_t n, span_options options, std::uint64_t 
 /// Cost: nothing is stored; a cursor generates the spans in order, with a random number for each
 /// free column. A question for an earlier column starts the row again: store a mask for random
 /// access in a bitmask.
-template <std::integral T>
+template <detail::arithmetic T>
 auto keep_spans(
     std::initializer_list<T> lengths, std::size_t n, span_options options, std::uint64_t seed
 ) {

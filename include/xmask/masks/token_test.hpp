@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "../core/held.hpp"
 #include "../core/mask.hpp"
 #include "../core/xtensor.hpp"
 #include "id_set.hpp"
@@ -18,10 +19,6 @@ namespace xmask::inline XMASK_ABI::detail {
 /// The type of a tensor's tokens.
 template <class X>
 using token_t = std::remove_cv_t<value_type_t<X>>;
-
-/// A number.
-template <class T>
-concept arithmetic = std::is_arithmetic_v<T>;
 
 /// Whether X is a tensor of real numbers.
 template <class X>
