@@ -47,6 +47,14 @@ XMASK_INLINE lanes<std::uint64_t> scrambled_lanes(lanes<std::uint64_t> x) noexce
     return x ^ (x >> 31);
 }
 
+/// The upper halves of the products with numbers below 2^32.
+XMASK_INLINE lanes<std::uint64_t> upper_wide_products(
+    const lanes<std::uint64_t>& x, const lanes<std::uint64_t>& y
+) noexcept {
+    const auto low = simd::product_of_halves(simd::native(), x, y) >> 32;
+    return (simd::product_of_halves(simd::native(), x >> 32, y) + low) >> 32;
+}
+
 /// The upper halves of the products with a number.
 XMASK_INLINE lanes<std::uint32_t> upper_products(
     const lanes<std::uint32_t>& x, std::uint32_t y

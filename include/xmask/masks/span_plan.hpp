@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -10,6 +11,9 @@
 #include <utility>
 
 #include "../core/error.hpp"
+#include "../core/simd.hpp"
+#include "../core/word.hpp"
+#include "random_lanes.hpp"
 #include "random_length.hpp"
 #include "random_stream.hpp"
 
@@ -35,7 +39,10 @@ struct span_options {
 
 namespace detail {
 /// Marks some of a row of slots, all choices equally likely, and gives the marks in order (Fan,
-/// Muller and Rezucha's selection sampling, 1962). Each slot costs a random number.
+/// Muller and Rezucha's selection sampling, 1962): a slot is marked where a random number below the
+/// number of slots from this one on is below the number of marks that are left. Each slot costs a
+/// random number. They are drawn many at a time; only those that are below the number of marks at
+/// the first of these slots are looked at.
 class ordered_marks {
 public:
     ordered_marks(std::uint64_t slots, std::uint64_t marks) noexcept
@@ -43,18 +50,58 @@ public:
 
     /// The number of slots before the next mark. There must be one.
     [[nodiscard]] std::size_t next(const row_stream& stream) noexcept {
-        std::size_t skipped = 0;
-        while (stream.below(m_slots--, m_drawn++) >= m_marks) {
-            ++skipped;
+        for (;;) {
+            for (; m_candidates != 0; m_candidates &= m_candidates - 1) {
+                const std::size_t k = lowest_bit(m_candidates);
+                if (m_numbers[k] < m_marks) {
+                    m_candidates &= m_candidates - 1;
+                    --m_marks;
+                    const std::size_t slot = m_end - at_once + k;
+                    return slot - std::exchange(m_next, slot + 1);
+                }
+            }
+            draw(stream);
         }
-        --m_marks;
-        return skipped;
     }
 
 private:
+    static constexpr std::size_t at_once = 32;
+
+    /// Draws the numbers of the next slots. Past the last slot they are of no use.
+    void draw(const row_stream& stream) noexcept {
+        if (m_slots >> 32 == 0) {
+            draw_lanes(stream);
+        } else {
+            for (std::size_t k = 0; k < at_once; ++k) {
+                m_numbers[k] = stream.below(m_slots - m_end - k, m_end + k);
+                m_candidates |= word_t(m_numbers[k] < m_marks) << k;
+            }
+        }
+        m_end += at_once;
+    }
+
+    /// As row_stream::below, of less than 2^32 slots.
+    void draw_lanes(const row_stream& stream) noexcept {
+        using batch = lanes<std::uint64_t>;
+        constexpr std::size_t n = lane_count<std::uint64_t>;
+        const lanes<std::int64_t> marks(static_cast<std::int64_t>(m_marks));
+        auto state = batch(stream.state(m_end)) + lane_multiples<std::uint64_t>(golden_gamma);
+        auto slots = batch(m_slots - m_end) - lane_multiples<std::uint64_t>(1);
+        for (std::size_t k = 0; k < at_once; k += n) {
+            const auto number = upper_wide_products(scrambled_lanes(state), slots);
+            store_lanes(m_numbers.data() + k, number);
+            m_candidates |= bits_from_mask(xsimd::bitwise_cast<std::int64_t>(number) < marks) << k;
+            state += batch(n * golden_gamma);
+            slots -= batch(n);
+        }
+    }
+
     std::uint64_t m_slots;
     std::uint64_t m_marks;
-    std::size_t m_drawn = 0;
+    std::size_t m_next = 0;  // the slot after the last mark
+    std::size_t m_end = 0;   // the slot after those whose numbers are drawn
+    word_t m_candidates = 0; // those of the drawn numbers that may mark their slots
+    std::array<std::uint64_t, at_once> m_numbers;
 };
 
 /// The options of a mask of spans, which its rows share. Checks them.
