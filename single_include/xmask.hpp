@@ -23994,7 +23994,7 @@ XMASK_INLINE void add_kept(
 /// The shift of a row. Rows are taken by reference here and below: a copy would wait until the row,
 /// just made, is in the cache.
 template <class F, class Row>
-typename F::value_type shift_of_row(const F& f, Row&& row) {
+typename F::value_type shift_of_row(const F& f, Row& row) {
     using T = typename F::value_type;
     if constexpr (F::shifts) {
         const auto lowest = lanes<T>(first_shift<F>);
@@ -24024,7 +24024,7 @@ typename F::value_type shift_of_row(const F& f, Row&& row) {
 
 /// The sums of a row, given its shift.
 template <class F, class Row>
-std::array<double, F::sums> sums_of_terms(const F& f, typename F::value_type shift, Row&& row) {
+std::array<double, F::sums> sums_of_terms(const F& f, typename F::value_type shift, Row& row) {
     using T = typename F::value_type;
     const auto wide = lanes<T>(shift);
     std::array<register_sum<T>, F::sums> sums;
@@ -24141,9 +24141,9 @@ private:
 /// The sums of a row's terms, while term<0> of each kept element is written to `to`.
 template <class F, class Row>
 std::array<double, F::sums> store_terms(
-    const F& f, typename F::value_type shift, Row&& row, typename F::value_type* to
+    const F& f, typename F::value_type shift, Row& row, typename F::value_type* to
 ) {
-    store_terms_delegate<F, std::remove_reference_t<Row>> delegate(f, shift, row, to);
+    store_terms_delegate<F, Row> delegate(f, shift, row, to);
     walk(row.cursor(), 0, row.columns(), delegate);
     return delegate.totals();
 }
@@ -29398,14 +29398,16 @@ void write_whole_rows(
     for (std::size_t first = begin; first < end; first += step) {
         const std::size_t count = std::min(step, end - first);
         for (std::size_t i = 0; i < count; ++i) {
-            shifts[i] = shift_of_row(f, rows.row(first + i));
+            auto row = rows.row(first + i);
+            shifts[i] = shift_of_row(f, row);
         }
         for (std::size_t i = 0; i < count; ++i) {
             writer.seek(first + i);
+            auto row = rows.row(first + i);
             if constexpr (F::keeps_terms) {
-                sums[i] = store_terms(f, shifts[i], rows.row(first + i), writer.block(0));
+                sums[i] = store_terms(f, shifts[i], row, writer.block(0));
             } else {
-                sums[i] = sums_of_terms(f, shifts[i], rows.row(first + i));
+                sums[i] = sums_of_terms(f, shifts[i], row);
             }
         }
         for (std::size_t i = 0; i < count; ++i) {

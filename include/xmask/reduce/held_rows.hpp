@@ -130,14 +130,16 @@ void write_whole_rows(
     for (std::size_t first = begin; first < end; first += step) {
         const std::size_t count = std::min(step, end - first);
         for (std::size_t i = 0; i < count; ++i) {
-            shifts[i] = shift_of_row(f, rows.row(first + i));
+            auto row = rows.row(first + i);
+            shifts[i] = shift_of_row(f, row);
         }
         for (std::size_t i = 0; i < count; ++i) {
             writer.seek(first + i);
+            auto row = rows.row(first + i);
             if constexpr (F::keeps_terms) {
-                sums[i] = store_terms(f, shifts[i], rows.row(first + i), writer.block(0));
+                sums[i] = store_terms(f, shifts[i], row, writer.block(0));
             } else {
-                sums[i] = sums_of_terms(f, shifts[i], rows.row(first + i));
+                sums[i] = sums_of_terms(f, shifts[i], row);
             }
         }
         for (std::size_t i = 0; i < count; ++i) {

@@ -181,7 +181,7 @@ XMASK_INLINE void add_kept(
 /// The shift of a row. Rows are taken by reference here and below: a copy would wait until the row,
 /// just made, is in the cache.
 template <class F, class Row>
-typename F::value_type shift_of_row(const F& f, Row&& row) {
+typename F::value_type shift_of_row(const F& f, Row& row) {
     using T = typename F::value_type;
     if constexpr (F::shifts) {
         const auto lowest = lanes<T>(first_shift<F>);
@@ -211,7 +211,7 @@ typename F::value_type shift_of_row(const F& f, Row&& row) {
 
 /// The sums of a row, given its shift.
 template <class F, class Row>
-std::array<double, F::sums> sums_of_terms(const F& f, typename F::value_type shift, Row&& row) {
+std::array<double, F::sums> sums_of_terms(const F& f, typename F::value_type shift, Row& row) {
     using T = typename F::value_type;
     const auto wide = lanes<T>(shift);
     std::array<register_sum<T>, F::sums> sums;
@@ -328,9 +328,9 @@ private:
 /// The sums of a row's terms, while term<0> of each kept element is written to `to`.
 template <class F, class Row>
 std::array<double, F::sums> store_terms(
-    const F& f, typename F::value_type shift, Row&& row, typename F::value_type* to
+    const F& f, typename F::value_type shift, Row& row, typename F::value_type* to
 ) {
-    store_terms_delegate<F, std::remove_reference_t<Row>> delegate(f, shift, row, to);
+    store_terms_delegate<F, Row> delegate(f, shift, row, to);
     walk(row.cursor(), 0, row.columns(), delegate);
     return delegate.totals();
 }
