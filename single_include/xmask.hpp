@@ -4118,9 +4118,11 @@ XMASK_INLINE void walk(const C& cursor, std::size_t c, std::size_t end, D& deleg
 
 /// The delegate of operations that only read kept columns. It calls f(c, count, bits) for each
 /// block with a kept column.
-template <class F>
+template <bool AnyRange, class F>
 class kept_blocks {
 public:
+    static constexpr bool takes_any_range = AnyRange;
+
     explicit kept_blocks(F& f) noexcept : m_function(f) {}
 
     template <class Count>
@@ -4136,10 +4138,11 @@ private:
     F& m_function;
 };
 
-/// Calls f(c, count, bits) for each block of columns [begin, end) with a kept column, in order.
-template <row_cursor C, class F>
+/// Calls f(c, count, bits) for each block of columns [begin, end) with a kept column, in order. With
+/// AnyRange, blocks also begin and end where known stretches do: fewer words are asked for.
+template <bool AnyRange = false, row_cursor C, class F>
 XMASK_INLINE void for_each_kept_block(const C& cursor, std::size_t begin, std::size_t end, F&& f) {
-    kept_blocks<std::remove_reference_t<F>> delegate(f);
+    kept_blocks<AnyRange, std::remove_reference_t<F>> delegate(f);
     walk(cursor, begin, end, delegate);
 }
 } // namespace xmask::inline XMASK_ABI::detail
@@ -8562,11 +8565,6 @@ XMASK_INLINE T* compress_block(T* to, T* end, const Block& block, Count count, w
         store_block<false>(to, block, count);
         return to + count;
     }
-    if ((bits & (bits + 1)) == 0) { // the first columns only, as where a length ends
-        const std::size_t first = count_bits(bits);
-        store_block<false>(to, block, first);
-        return to + first;
-    }
     if constexpr (has_compress<T>) {
         for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
             const word_t chosen = bits >> k & first_bits(lane_count<T>);
@@ -8610,7 +8608,7 @@ void compress_rows(T* to, T* end, const S& shape, const Masks& masks, const Rows
         [&](const auto& cursor, std::size_t r, std::size_t first, std::size_t last)
             XMASK_INLINE_LAMBDA {
                 auto row = operand.row(r);
-                for_each_kept_block(
+                for_each_kept_block<true>(
                     cursor, first, last,
                     [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
                         to = compress_block(to, end, row.block(c, count, bits), count, bits);

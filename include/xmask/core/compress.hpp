@@ -26,11 +26,6 @@ XMASK_INLINE T* compress_block(T* to, T* end, const Block& block, Count count, w
         store_block<false>(to, block, count);
         return to + count;
     }
-    if ((bits & (bits + 1)) == 0) { // the first columns only, as where a length ends
-        const std::size_t first = count_bits(bits);
-        store_block<false>(to, block, first);
-        return to + first;
-    }
     if constexpr (has_compress<T>) {
         for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
             const word_t chosen = bits >> k & first_bits(lane_count<T>);
@@ -74,7 +69,7 @@ void compress_rows(T* to, T* end, const S& shape, const Masks& masks, const Rows
         [&](const auto& cursor, std::size_t r, std::size_t first, std::size_t last)
             XMASK_INLINE_LAMBDA {
                 auto row = operand.row(r);
-                for_each_kept_block(
+                for_each_kept_block<true>(
                     cursor, first, last,
                     [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
                         to = compress_block(to, end, row.block(c, count, bits), count, bits);

@@ -166,9 +166,11 @@ XMASK_INLINE void walk(const C& cursor, std::size_t c, std::size_t end, D& deleg
 
 /// The delegate of operations that only read kept columns. It calls f(c, count, bits) for each
 /// block with a kept column.
-template <class F>
+template <bool AnyRange, class F>
 class kept_blocks {
 public:
+    static constexpr bool takes_any_range = AnyRange;
+
     explicit kept_blocks(F& f) noexcept : m_function(f) {}
 
     template <class Count>
@@ -184,10 +186,11 @@ private:
     F& m_function;
 };
 
-/// Calls f(c, count, bits) for each block of columns [begin, end) with a kept column, in order.
-template <row_cursor C, class F>
+/// Calls f(c, count, bits) for each block of columns [begin, end) with a kept column, in order. With
+/// AnyRange, blocks also begin and end where known stretches do: fewer words are asked for.
+template <bool AnyRange = false, row_cursor C, class F>
 XMASK_INLINE void for_each_kept_block(const C& cursor, std::size_t begin, std::size_t end, F&& f) {
-    kept_blocks<std::remove_reference_t<F>> delegate(f);
+    kept_blocks<AnyRange, std::remove_reference_t<F>> delegate(f);
     walk(cursor, begin, end, delegate);
 }
 } // namespace xmask::inline XMASK_ABI::detail
