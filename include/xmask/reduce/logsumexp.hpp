@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "../core/axes.hpp"
+#include "../core/exp.hpp"
 #include "../core/simd.hpp"
 #include "exp_terms.hpp"
 #include "extreme_fold.hpp"
@@ -22,6 +23,14 @@
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
+/// exp(x - shift) for x up to the shift. Of larger x, which only rows with infinity have, any number.
+struct exp_up_to_shift {
+    template <class V>
+    XMASK_INLINE V value(const V& x, const V& shift) const {
+        return exp_nonpositive(V(x - shift));
+    }
+};
+
 /// exp(x - shift), for any type and any x.
 struct exp_of_difference {
     template <class V>
@@ -48,7 +57,7 @@ struct exp_sums {
     [[nodiscard]] std::size_t count(std::size_t i) const noexcept { return largest.count(i); }
 };
 
-template <class R, class X, class M, reduced_axes Axes>
+template <class R, class Exp, class X, class M, reduced_axes Axes>
 auto exp_sums_over(const char* function, const X& x, const M& m, const Axes& over, bool counted) {
     const extreme_fold<R, extreme::largest> largest_of;
     auto largest =
@@ -57,18 +66,18 @@ auto exp_sums_over(const char* function, const X& x, const M& m, const Axes& ove
     for (std::size_t i = 0; i < over.size(); ++i) {
         shifts[i] = shift_of(largest.state(i));
     }
-    auto sums = sum_shifted<R, exp_of_difference>(function, x, m, over, shifts);
+    auto sums = sum_shifted<R, Exp>(function, x, m, over, shifts);
     return exp_sums<decltype(largest), decltype(shifts), decltype(sums)>{
         std::move(largest), std::move(shifts), std::move(sums)
     };
 }
 
-/// log(sum of exp(x)), given the largest x and the sum of exp(x - shift_of(largest)). NaN where NaN
-/// is kept.
+/// log(sum of exp(x)), given the largest x and the sum of exp(x - shift_of(largest)). The largest x
+/// itself where it is infinite or NaN.
 template <class R>
 R log_of_shifted(R largest, wide_t<R> sum) {
     const auto shift = static_cast<wide_t<R>>(shift_of(largest));
-    return is_nan(largest) ? largest : static_cast<R>(log_of_sum(sum, shift));
+    return std::isfinite(largest) ? static_cast<R>(log_of_sum(sum, shift)) : largest;
 }
 
 /// a * exp(x - shift).
@@ -91,7 +100,8 @@ struct logsumexp_formula : plain_arguments {
         const char* function, const X& x, const M& m, const Axes& over, const options& chosen
     ) {
         using result = mean_result_t<element_t<X>>;
-        const auto all = exp_sums_over<result>(function, x, m, over, chosen.empty.has_value());
+        const auto all =
+            exp_sums_over<result, exp_up_to_shift>(function, x, m, over, chosen.empty.has_value());
         return result_of<result>(function, over, all, chosen, [&](std::size_t i) {
             return log_of_shifted(all.largest.state(i), all.sums.state(i));
         });
@@ -105,7 +115,7 @@ struct logsumexp_formula : plain_arguments {
         using element = element_t<X>;
         const auto u = upstream_of<element>(function, upstream, axes);
         // Not by the logarithm of the sum, which is rounded to x's type.
-        const auto all = exp_sums_over<element>(function, x, m, axes, false);
+        const auto all = exp_sums_over<element, exp_of_difference>(function, x, m, axes, false);
         const auto shift =
             at_positions<element>(axes, [&](std::size_t i) { return all.shifts[i]; });
         const auto scale = at_positions<element>(axes, [&](std::size_t i) {
