@@ -27598,6 +27598,7 @@ inline constexpr reduction<detail::truth_formula<detail::extreme::smallest>> mas
 
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <utility>
 
 // ==== xmask/reduce/shifted.hpp ====
@@ -27688,7 +27689,7 @@ auto sum_shifted(
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// exp(x - shift) for x up to the shift. Of larger x, which only rows with infinity have, any number.
+/// exp(x - shift) for x up to the shift, or NaN.
 struct exp_up_to_shift {
     template <class V>
     XMASK_INLINE V value(const V& x, const V& shift) const {
@@ -27696,20 +27697,11 @@ struct exp_up_to_shift {
     }
 };
 
-/// exp(x - shift), for any type and any x.
-struct exp_of_difference {
-    template <class V>
-    XMASK_INLINE V value(const V& x, const V& shift) const {
-        using std::exp;
-        return exp(x - shift);
-    }
-};
-
-/// The shift of exponents, given the largest one: 0 for an infinity, whose difference from itself
-/// is NaN.
+/// The shift of exponents, given the largest one: 0 where all are -infinity, whose difference from
+/// itself is NaN, and for NaN.
 template <class T>
 T shift_of(T largest) noexcept {
-    return std::isfinite(largest) ? largest : T(0);
+    return largest > -std::numeric_limits<T>::infinity() ? largest : T(0);
 }
 
 /// The largest element at each position of the result, and the sums of exp(x - shift).
@@ -27722,7 +27714,7 @@ struct exp_sums {
     [[nodiscard]] std::size_t count(std::size_t i) const noexcept { return largest.count(i); }
 };
 
-template <class R, class Exp, class X, class M, reduced_axes Axes>
+template <class R, class X, class M, reduced_axes Axes>
 auto exp_sums_over(const char* function, const X& x, const M& m, const Axes& over, bool counted) {
     const extreme_fold<R, extreme::largest> largest_of;
     auto largest =
@@ -27731,7 +27723,7 @@ auto exp_sums_over(const char* function, const X& x, const M& m, const Axes& ove
     for (std::size_t i = 0; i < over.size(); ++i) {
         shifts[i] = shift_of(largest.state(i));
     }
-    auto sums = sum_shifted<R, Exp>(function, x, m, over, shifts);
+    auto sums = sum_shifted<R, exp_up_to_shift>(function, x, m, over, shifts);
     return exp_sums<decltype(largest), decltype(shifts), decltype(sums)>{
         std::move(largest), std::move(shifts), std::move(sums)
     };
@@ -27745,7 +27737,7 @@ R log_of_shifted(R largest, wide_t<R> sum) {
     return std::isfinite(largest) ? static_cast<R>(log_of_sum(sum, shift)) : largest;
 }
 
-/// a * exp(x - shift).
+/// scale * exp(x - shift) for x up to the shift, or NaN.
 struct scaled_exp {
     template <class A>
     A operator()(const A& x, const A& shift, const A& scale) const {
@@ -27755,7 +27747,7 @@ struct scaled_exp {
 
     template <class B>
     XMASK_INLINE B simd_apply(const B& x, const B& shift, const B& scale) const {
-        return scale * xsimd::exp(x - shift);
+        return scale * exp_nonpositive(B(x - shift));
     }
 };
 
@@ -27765,8 +27757,7 @@ struct logsumexp_formula : plain_arguments {
         const char* function, const X& x, const M& m, const Axes& over, const options& chosen
     ) {
         using result = mean_result_t<element_t<X>>;
-        const auto all =
-            exp_sums_over<result, exp_up_to_shift>(function, x, m, over, chosen.empty.has_value());
+        const auto all = exp_sums_over<result>(function, x, m, over, chosen.empty.has_value());
         return result_of<result>(function, over, all, chosen, [&](std::size_t i) {
             return log_of_shifted(all.largest.state(i), all.sums.state(i));
         });
@@ -27780,12 +27771,15 @@ struct logsumexp_formula : plain_arguments {
         using element = element_t<X>;
         const auto u = upstream_of<element>(function, upstream, axes);
         // Not by the logarithm of the sum, which is rounded to x's type.
-        const auto all = exp_sums_over<element, exp_of_difference>(function, x, m, axes, false);
+        const auto all = exp_sums_over<element>(function, x, m, axes, false);
         const auto shift =
             at_positions<element>(axes, [&](std::size_t i) { return all.shifts[i]; });
         const auto scale = at_positions<element>(axes, [&](std::size_t i) {
             const auto sum = all.sums.state(i);
-            return sum == 0 ? decltype(sum)(0) : static_cast<decltype(sum)>(u.data()[i]) / sum;
+            // Beside infinity, everything else has no share.
+            return sum == 0 || std::isinf(all.largest.state(i))
+                       ? decltype(sum)(0)
+                       : static_cast<decltype(sum)>(u.data()[i]) / sum;
         });
         return fill_kept<element>(x.shape(), lazy_function(scaled_exp(), x, shift, scale), m);
     }
