@@ -3988,7 +3988,8 @@ concept walk_delegate = requires(D& delegate, std::size_t c) {
 /// first column of that word, or of the last columns, which are no whole word.
 template <class F>
 XMASK_INLINE std::size_t find_word(std::size_t c, std::size_t end, F&& f) {
-    while (c + word_columns <= end && !f(c)) {
+    const std::size_t last = end - (end - c) % word_columns;
+    while (c < last && !f(c)) {
         c += word_columns;
     }
     return c;
