@@ -149,8 +149,8 @@ TEST_CASE("A mask is an operand of a larger expression", "[assign]") {
         view = m;
         REQUIRE(oracle::elements(wide) == oracle::elements(b.kept));
         xt::xarray<int> count = xt::zeros<int>(shape);
-        count += m;
-        count += m;
+        count += xt::cast<int>(m);
+        count += xt::cast<int>(m);
         REQUIRE(
             oracle::elements(count) == oracle::elements(xt::xarray<int>(2 * xt::cast<int>(b.kept)))
         );
