@@ -84,8 +84,10 @@ void keep_first(const T* x, std::size_t n, std::size_t k, char* kept) {
         const auto value = static_cast<double>(x[i]);
         return By == size_by::magnitude ? std::abs(value) : value;
     };
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-        return size(a) > size(b) || (size(a) == size(a) && size(b) != size(b));
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+        const double u = size(a);
+        const double v = size(b);
+        return u > v || (u == u && v != v) || (a < b && (u == v || (u != u && v != v)));
     });
     for (std::size_t i = 0; i < k; ++i) {
         kept[order[i]] = 1;
