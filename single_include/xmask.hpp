@@ -5579,7 +5579,7 @@ consteval bool require_target() {
     return can_be_written;
 }
 
-/// Fails to compile, with one sentence, where E is no tensor, or cannot be written.
+/// Fails to compile, with one sentence, where E is not a tensor or cannot be written to.
 template <class E>
 consteval bool require_tensor_target() {
     if constexpr (require_tensor<E>()) {
@@ -6344,8 +6344,8 @@ inline lanes<float> exp_of_floats(const lanes<float>& x) noexcept {
 }
 
 /// Functions of registers and numbers that are not inlined, for losses that use several of them. A
-/// loop has code for whole, partial and selected registers; to inline these functions into all
-/// three triples the time to compile a loss, and gains a tenth of the time.
+/// loop has code for whole, partial and selected registers. Inlining these functions into all three
+/// would triple the time to compile a loss, and save a tenth of the time to run it.
 namespace called {
 template <class V>
 [[gnu::const, gnu::noinline]] V exp(V x) noexcept {
@@ -8659,8 +8659,8 @@ constexpr std::ptrdiff_t signed_axis(I axis) noexcept {
     return std::cmp_greater(+axis, most) ? most : static_cast<std::ptrdiff_t>(axis);
 }
 
-/// An axis of braces with numbers. A bool is no axis: g++ takes options in braces, such as
-/// {.keep_axes = true}, for an array of one element.
+/// An axis, given by a number in braces. A bool is refused, because g++ reads options in braces, such
+/// as {.keep_axes = true}, as an array of one element.
 class braced_axis {
 public:
     template <std::integral I>
@@ -27242,7 +27242,7 @@ public:
     XMASK_INLINE register_value operator-() const noexcept { return V::operator-(); }
 };
 
-/// The type of the register of two operands, of which at least one is a register_value.
+/// The type of register of two operands. At least one operand is a register_value.
 template <class A, class B>
 struct register_in {};
 
@@ -27353,8 +27353,8 @@ XMASK_INLINE auto operator>=(const A& a, const B& b) noexcept {
 } // namespace xmask::inline XMASK_ABI::detail::registers
 
 namespace xsimd {
-/// The choice between registers. Beside it, a compiler finds that of numbers no worse where, as with
-/// AVX-512, a condition in registers converts to an integer.
+/// Chooses between registers. Without this overload calls are ambiguous with AVX-512: there a condition
+/// of registers converts to an integer, so that the overload for numbers fits as well.
 template <class V>
 XMASK_INLINE V select(
     const typename V::batch_bool_type& condition,
@@ -30850,8 +30850,8 @@ struct quantile_formula : plain_arguments {
 };
 } // namespace detail
 
-/// The median of what the mask keeps: of an even number of elements the lower of the middle two, as
-/// torch.median has it, so that it is one of them. NaN that is kept is the result.
+/// The median of the kept elements. Where their number is even, the median is the lower of the two in
+/// the middle, as in torch.median. Where a kept element is NaN, the median is NaN.
 ///
 /// @param x a tensor or lazy expression of numbers.
 /// @param m a mask that broadcasts into x.

@@ -32,8 +32,8 @@ constexpr std::ptrdiff_t signed_axis(I axis) noexcept {
     return std::cmp_greater(+axis, most) ? most : static_cast<std::ptrdiff_t>(axis);
 }
 
-/// An axis of braces with numbers. A bool is no axis: g++ takes options in braces, such as
-/// {.keep_axes = true}, for an array of one element.
+/// An axis, given by a number in braces. A bool is refused, because g++ reads options in braces, such
+/// as {.keep_axes = true}, as an array of one element.
 class braced_axis {
 public:
     template <std::integral I>

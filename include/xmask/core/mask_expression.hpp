@@ -166,7 +166,7 @@ consteval bool require_target() {
     return can_be_written;
 }
 
-/// Fails to compile, with one sentence, where E is no tensor, or cannot be written.
+/// Fails to compile, with one sentence, where E is not a tensor or cannot be written to.
 template <class E>
 consteval bool require_tensor_target() {
     if constexpr (require_tensor<E>()) {

@@ -144,8 +144,8 @@ struct quantile_formula : plain_arguments {
 };
 } // namespace detail
 
-/// The median of what the mask keeps: of an even number of elements the lower of the middle two, as
-/// torch.median has it, so that it is one of them. NaN that is kept is the result.
+/// The median of the kept elements. Where their number is even, the median is the lower of the two in
+/// the middle, as in torch.median. Where a kept element is NaN, the median is NaN.
 ///
 /// @param x a tensor or lazy expression of numbers.
 /// @param m a mask that broadcasts into x.

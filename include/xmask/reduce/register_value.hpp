@@ -56,7 +56,7 @@ public:
     XMASK_INLINE register_value operator-() const noexcept { return V::operator-(); }
 };
 
-/// The type of the register of two operands, of which at least one is a register_value.
+/// The type of register of two operands. At least one operand is a register_value.
 template <class A, class B>
 struct register_in {};
 
@@ -167,8 +167,8 @@ XMASK_INLINE auto operator>=(const A& a, const B& b) noexcept {
 } // namespace xmask::inline XMASK_ABI::detail::registers
 
 namespace xsimd {
-/// The choice between registers. Beside it, a compiler finds that of numbers no worse where, as with
-/// AVX-512, a condition in registers converts to an integer.
+/// Chooses between registers. Without this overload calls are ambiguous with AVX-512: there a condition
+/// of registers converts to an integer, so that the overload for numbers fits as well.
 template <class V>
 XMASK_INLINE V select(
     const typename V::batch_bool_type& condition,
