@@ -2566,6 +2566,19 @@ XMASK_INLINE std::array<lanes<double>, 2> widen(const lanes<float>& x) noexcept 
     return simd::widen(simd::native(), x);
 }
 
+/// Calls f(i, register i) for the registers of doubles that hold x: x itself, or the two halves of a
+/// register of floats.
+template <class T, class F>
+XMASK_INLINE void for_each_wide(const lanes<T>& x, F&& f) {
+    if constexpr (std::is_same_v<T, float>) {
+        const auto wide = widen(x);
+        f(std::size_t(0), wide[0]);
+        f(std::size_t(1), wide[1]);
+    } else {
+        f(std::size_t(0), x);
+    }
+}
+
 /// Loads lane_count<double> floats, and converts them to doubles, exactly.
 XMASK_INLINE lanes<double> load_widened(const float* from) noexcept {
     return simd::load_widened(simd::native(), from);
@@ -3536,11 +3549,11 @@ auto make_operand(const E& e, const S& shape) {
 /// no copy, because each element is read before it is written, and never after. Any other operand
 /// that overlaps the target is stored first.
 ///
-/// A rule, or a lazy expression, declares its reads by sources(): a bundle of read_in_place(e),
-/// where element i of the result depends on element i of e alone, and read_anywhere(e). Without
-/// sources() it may read anything. Operations in place then store its elements first; assignments,
-/// which mostly write new memory, assume that it does not read the target. Variables that a lambda
-/// captures are not seen.
+/// A rule, or a lazy expression, declares its reads by sources(): a bundle of read_in_place(e), where
+/// element i of the result depends on element i of e alone, and of read_anywhere(e); std::tuple<>()
+/// where it reads no tensor. Without sources() it may read anything. Operations in place then store
+/// its elements first; assignments, which mostly write new memory, assume that it does not read the
+/// target. Variables that a lambda captures are not seen.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// How operands overlap the target.
@@ -18396,13 +18409,10 @@ public:
     XMASK_INLINE void add(const lanes<K>& x, word_t chosen) noexcept {
         const lanes<K> nothing(static_cast<K>(Weight::lightest));
         const auto weighed = select_by_bits<K>(chosen, 0, x, nothing);
-        if constexpr (std::is_same_v<K, float>) {
-            const auto wide = widen(weighed);
-            m_sums[0] += m_weight(wide[0]);
-            m_sums[1] += m_weight(wide[1]);
-        } else {
-            m_sums[0] += m_weight(weighed);
-        }
+        for_each_wide<K>(
+            weighed, [this](std::size_t i, const lanes<double>& wide)
+                         XMASK_INLINE_LAMBDA { m_sums[i] += m_weight(wide); }
+        );
     }
 
     [[nodiscard]] double total() const noexcept { return xsimd::reduce_add(m_sums[0] + m_sums[1]); }
@@ -21365,15 +21375,10 @@ XMASK_INLINE void add_to(Sum& to, const X& x) noexcept {
 /// Gives the doubles at `to`, one for each lane of x, the values f(double, x).
 template <class T, class F>
 XMASK_INLINE void update_columns(double* to, const lanes<T>& x, F&& f) {
-    const auto update = [&](double* at, const lanes<double>& wide)
-                            XMASK_INLINE_LAMBDA { store_lanes(at, f(load_lanes(at), wide)); };
-    if constexpr (std::is_same_v<T, float>) {
-        const auto wide = widen(x);
-        update(to, wide[0]);
-        update(to + lane_count<double>, wide[1]);
-    } else {
-        update(to, x);
-    }
+    for_each_wide<T>(x, [&](std::size_t i, const lanes<double>& wide) XMASK_INLINE_LAMBDA {
+        double* const at = to + i * lane_count<double>;
+        store_lanes(at, f(load_lanes(at), wide));
+    });
 }
 
 /// Adds registers of T in double.
@@ -21381,13 +21386,9 @@ template <class T>
 class register_sum {
 public:
     XMASK_INLINE void add(const lanes<T>& x) noexcept {
-        if constexpr (std::is_same_v<T, float>) {
-            const auto wide = widen(x);
-            m_sums[0] += wide[0];
-            m_sums[1] += wide[1];
-        } else {
-            m_sums[0] += x;
-        }
+        for_each_wide<T>(x, [this](std::size_t i, const lanes<double>& wide) XMASK_INLINE_LAMBDA {
+            m_sums[i] += wide;
+        });
     }
 
     /// Adds the registers term(0), term(1), ... of a whole word. They are added to each other
@@ -26132,13 +26133,9 @@ struct product_fold {
     }
 
     XMASK_INLINE void add(registers& to, const lanes<T>& x) const noexcept {
-        if constexpr (std::is_same_v<T, float>) {
-            const auto wide = widen(x);
-            to.products[0] *= wide[0];
-            to.products[1] *= wide[1];
-        } else {
-            to.products[0] *= x;
-        }
+        for_each_wide<T>(x, [&](std::size_t i, const lanes<double>& wide) XMASK_INLINE_LAMBDA {
+            to.products[i] *= wide;
+        });
     }
 
     XMASK_INLINE void join(registers& to, const registers& other) const noexcept {
@@ -26313,20 +26310,14 @@ struct scan_of<product_fold<T>> {
 /// dropped elements are the scan's identity.
 template <class T, class Scan, class Block, class F>
 XMASK_INLINE void for_each_widened(const Block& block, std::size_t c, word_t bits, F&& f) {
-    const auto part = [&](std::size_t k, const lanes<double>& x)
-                          XMASK_INLINE_LAMBDA { f(c + k, x); };
     for_each_register<T>(whole_word(), [&](std::size_t k, auto /*full*/) XMASK_INLINE_LAMBDA {
         const auto x = select_by_bits<T>(
             bits, k, block.template value_register<true>(k, lane_count<T>),
             lanes<T>(static_cast<T>(Scan::identity))
         );
-        if constexpr (std::is_same_v<T, float>) {
-            const auto wide = widen(x);
-            part(k, wide[0]);
-            part(k + lane_count<double>, wide[1]);
-        } else {
-            part(k, x);
-        }
+        for_each_wide<T>(x, [&](std::size_t i, const lanes<double>& wide) XMASK_INLINE_LAMBDA {
+            f(c + k + i * lane_count<double>, wide);
+        });
     });
 }
 

@@ -60,13 +60,10 @@ public:
     XMASK_INLINE void add(const lanes<K>& x, word_t chosen) noexcept {
         const lanes<K> nothing(static_cast<K>(Weight::lightest));
         const auto weighed = select_by_bits<K>(chosen, 0, x, nothing);
-        if constexpr (std::is_same_v<K, float>) {
-            const auto wide = widen(weighed);
-            m_sums[0] += m_weight(wide[0]);
-            m_sums[1] += m_weight(wide[1]);
-        } else {
-            m_sums[0] += m_weight(weighed);
-        }
+        for_each_wide<K>(
+            weighed, [this](std::size_t i, const lanes<double>& wide)
+                         XMASK_INLINE_LAMBDA { m_sums[i] += m_weight(wide); }
+        );
     }
 
     [[nodiscard]] double total() const noexcept { return xsimd::reduce_add(m_sums[0] + m_sums[1]); }

@@ -24,11 +24,11 @@
 /// no copy, because each element is read before it is written, and never after. Any other operand
 /// that overlaps the target is stored first.
 ///
-/// A rule, or a lazy expression, declares its reads by sources(): a bundle of read_in_place(e),
-/// where element i of the result depends on element i of e alone, and read_anywhere(e). Without
-/// sources() it may read anything. Operations in place then store its elements first; assignments,
-/// which mostly write new memory, assume that it does not read the target. Variables that a lambda
-/// captures are not seen.
+/// A rule, or a lazy expression, declares its reads by sources(): a bundle of read_in_place(e), where
+/// element i of the result depends on element i of e alone, and of read_anywhere(e); std::tuple<>()
+/// where it reads no tensor. Without sources() it may read anything. Operations in place then store
+/// its elements first; assignments, which mostly write new memory, assume that it does not read the
+/// target. Variables that a lambda captures are not seen.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// How operands overlap the target.

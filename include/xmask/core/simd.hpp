@@ -184,6 +184,19 @@ XMASK_INLINE std::array<lanes<double>, 2> widen(const lanes<float>& x) noexcept 
     return simd::widen(simd::native(), x);
 }
 
+/// Calls f(i, register i) for the registers of doubles that hold x: x itself, or the two halves of a
+/// register of floats.
+template <class T, class F>
+XMASK_INLINE void for_each_wide(const lanes<T>& x, F&& f) {
+    if constexpr (std::is_same_v<T, float>) {
+        const auto wide = widen(x);
+        f(std::size_t(0), wide[0]);
+        f(std::size_t(1), wide[1]);
+    } else {
+        f(std::size_t(0), x);
+    }
+}
+
 /// Loads lane_count<double> floats, and converts them to doubles, exactly.
 XMASK_INLINE lanes<double> load_widened(const float* from) noexcept {
     return simd::load_widened(simd::native(), from);

@@ -73,15 +73,10 @@ XMASK_INLINE void add_to(Sum& to, const X& x) noexcept {
 /// Gives the doubles at `to`, one for each lane of x, the values f(double, x).
 template <class T, class F>
 XMASK_INLINE void update_columns(double* to, const lanes<T>& x, F&& f) {
-    const auto update = [&](double* at, const lanes<double>& wide)
-                            XMASK_INLINE_LAMBDA { store_lanes(at, f(load_lanes(at), wide)); };
-    if constexpr (std::is_same_v<T, float>) {
-        const auto wide = widen(x);
-        update(to, wide[0]);
-        update(to + lane_count<double>, wide[1]);
-    } else {
-        update(to, x);
-    }
+    for_each_wide<T>(x, [&](std::size_t i, const lanes<double>& wide) XMASK_INLINE_LAMBDA {
+        double* const at = to + i * lane_count<double>;
+        store_lanes(at, f(load_lanes(at), wide));
+    });
 }
 
 /// Adds registers of T in double.
@@ -89,13 +84,9 @@ template <class T>
 class register_sum {
 public:
     XMASK_INLINE void add(const lanes<T>& x) noexcept {
-        if constexpr (std::is_same_v<T, float>) {
-            const auto wide = widen(x);
-            m_sums[0] += wide[0];
-            m_sums[1] += wide[1];
-        } else {
-            m_sums[0] += x;
-        }
+        for_each_wide<T>(x, [this](std::size_t i, const lanes<double>& wide) XMASK_INLINE_LAMBDA {
+            m_sums[i] += wide;
+        });
     }
 
     /// Adds the registers term(0), term(1), ... of a whole word. They are added to each other

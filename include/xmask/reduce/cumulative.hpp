@@ -64,20 +64,14 @@ struct scan_of<product_fold<T>> {
 /// dropped elements are the scan's identity.
 template <class T, class Scan, class Block, class F>
 XMASK_INLINE void for_each_widened(const Block& block, std::size_t c, word_t bits, F&& f) {
-    const auto part = [&](std::size_t k, const lanes<double>& x)
-                          XMASK_INLINE_LAMBDA { f(c + k, x); };
     for_each_register<T>(whole_word(), [&](std::size_t k, auto /*full*/) XMASK_INLINE_LAMBDA {
         const auto x = select_by_bits<T>(
             bits, k, block.template value_register<true>(k, lane_count<T>),
             lanes<T>(static_cast<T>(Scan::identity))
         );
-        if constexpr (std::is_same_v<T, float>) {
-            const auto wide = widen(x);
-            part(k, wide[0]);
-            part(k + lane_count<double>, wide[1]);
-        } else {
-            part(k, x);
-        }
+        for_each_wide<T>(x, [&](std::size_t i, const lanes<double>& wide) XMASK_INLINE_LAMBDA {
+            f(c + k + i * lane_count<double>, wide);
+        });
     });
 }
 

@@ -50,13 +50,9 @@ struct product_fold {
     }
 
     XMASK_INLINE void add(registers& to, const lanes<T>& x) const noexcept {
-        if constexpr (std::is_same_v<T, float>) {
-            const auto wide = widen(x);
-            to.products[0] *= wide[0];
-            to.products[1] *= wide[1];
-        } else {
-            to.products[0] *= x;
-        }
+        for_each_wide<T>(x, [&](std::size_t i, const lanes<double>& wide) XMASK_INLINE_LAMBDA {
+            to.products[i] *= wide;
+        });
     }
 
     XMASK_INLINE void join(registers& to, const registers& other) const noexcept {
