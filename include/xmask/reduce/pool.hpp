@@ -127,21 +127,13 @@ struct last_token {
     }
 };
 
-struct mean_pool_formula : plain_arguments {
+/// A reduction along the tokens.
+template <class Formula>
+struct token_reduction : plain_arguments {
     template <class X, class M>
     static auto of(const char* function, const X& x, const M& m, const options& chosen) {
         token_shape(function, x, m);
-        return mean_formula::of(
-            function, x, unsqueeze(m, -1), kept_axes(function, x.shape(), -2), chosen
-        );
-    }
-};
-
-struct max_pool_formula : plain_arguments {
-    template <class X, class M>
-    static auto of(const char* function, const X& x, const M& m, const options& chosen) {
-        token_shape(function, x, m);
-        return max_formula::of(
+        return Formula::of(
             function, x, unsqueeze(m, -1), kept_axes(function, x.shape(), -2), chosen
         );
     }
@@ -238,7 +230,9 @@ private:
 ///
 ///     xt::xarray<float> sentence = xmask::masked_mean_pool(hidden, xmask::keep_lengths(lengths, n));
 ///     // (3, 5)
-inline constexpr pooling<detail::mean_pool_formula> masked_mean_pool("masked_mean_pool");
+inline constexpr pooling<detail::token_reduction<detail::mean_formula>> masked_mean_pool(
+    "masked_mean_pool"
+);
 
 /// Max pooling: the largest of each feature over the tokens that the mask keeps. It is masked_max
 /// along the axis of tokens.
@@ -255,7 +249,9 @@ inline constexpr pooling<detail::mean_pool_formula> masked_mean_pool("masked_mea
 ///
 ///     xt::xarray<float> sentence = xmask::masked_max_pool(hidden, m, xmask::when_empty::zero);
 ///     // (3, 5)
-inline constexpr pooling<detail::max_pool_formula> masked_max_pool("masked_max_pool");
+inline constexpr pooling<detail::token_reduction<detail::max_formula>> masked_max_pool(
+    "masked_max_pool"
+);
 
 /// The features of the first token that the mask keeps, in each row of tokens: the [CLS] token,
 /// also of sequences that are padded on the left.

@@ -281,7 +281,8 @@ public:
     template <class... Other>
         requires(sizeof...(Given) == 0 || sizeof...(Other) < 2 + sizeof...(Given))
     detail::refused operator()(const Other&... /*arguments*/) const {
-        constexpr bool are_arguments = sizeof...(Other) > sizeof(*this) + sizeof...(Given);
+        // Of any number: what fits nothing above is no call.
+        constexpr bool are_arguments = sizeof...(Other) == static_cast<std::size_t>(-1);
         static_assert(
             are_arguments,
             "xmask: a reduction takes a tensor, a mask, and, if any, axes and options: masked_sum(x, m), "

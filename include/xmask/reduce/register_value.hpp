@@ -41,8 +41,6 @@ public:
 /// @tparam V  the type of the register
 template <class V>
 class register_value : public V {
-    using condition = register_condition<V>;
-
 public:
     XMASK_INLINE register_value(const V& x) noexcept : V(x) {}
 
