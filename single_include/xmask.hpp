@@ -6778,8 +6778,6 @@ auto complement(const char* name, M&& m) {
 
 // ==== xmask/core/refused_operators.hpp ====
 
-#include <cstddef>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -6874,23 +6872,17 @@ row_offsets table_offsets(const char* function, const E& table) {
 }
 } // namespace xmask::inline XMASK_ABI::detail
 
+// ==== xmask/core/refused_calls.hpp ====
+
+#include <cstddef>
+#include <tuple>
+#include <type_traits>
+
 /// @file
-/// The operators that masks do not have. xtensor would make them plain expressions of 0 and 1; each
-/// fails to compile, with one sentence that says what to write. And what refused calls give.
+/// What refused calls give, and the overload of a function object that takes every wrong call, so
+/// that compilers write one sentence in place of a list of overloads.
 
-namespace xmask::inline XMASK_ABI {
-/// @cond
-namespace detail {
-/// An operand of arithmetic: a number, an expression, or a container of numbers.
-template <class T>
-concept arithmetic_operand =
-    std::is_arithmetic_v<std::remove_cvref_t<T>> || number_table<std::remove_cvref_t<T>>;
-
-/// The operands of an operator that would read a mask as numbers.
-template <class A, class B>
-concept mask_and_number =
-    (mask_expression<A> && arithmetic_operand<B>) || (mask_expression<B> && arithmetic_operand<A>);
-
+namespace xmask::inline XMASK_ABI::detail {
 /// The result of a refused operator or call: the rest of the program compiles.
 class refused : public xt::xarray<double> {
 public:
@@ -6921,6 +6913,68 @@ struct refused_rule {
 
 /// The result of a refused builder: the rest of the program compiles.
 inline mask<refused_rule> refused_mask() { return mask(refused_rule()); }
+
+/// An argument of a wrong call: anything but a braced list of named fields.
+struct any_argument {
+    template <class... X>
+    any_argument(const X&... /*x*/) noexcept {}
+};
+
+/// The first argument of a wrong call, which gives a Refusal. The conversion instantiates the
+/// Refusal before g++ rejects the other arguments, so that its sentence is the first.
+template <class Refusal>
+struct refused_argument {
+    // Of these equal default arguments, each compiler explains one in fewer lines.
+#ifdef __clang__
+    template <class X>
+    refused_argument(const X& /*x*/, Refusal /*result*/ = Refusal()) noexcept {}
+#else
+    template <class X>
+    refused_argument(const X& /*x*/, Refusal /*result*/ = {}) noexcept {}
+#endif
+};
+
+/// The base of a function object: every call that fits none of its overloads fails to compile, with
+/// the sentence of Refusal. Refusal is what such a call would give: a class template whose
+/// static_assert is false.
+///
+/// Braces with an unknown field convert to nothing; only an ellipsis takes these, and it is the
+/// worst match for all else.
+template <class Refusal>
+class refused_calls {
+    using first = refused_argument<Refusal>;
+    using any = any_argument;
+
+public:
+    Refusal operator()() const;
+
+    Refusal operator()(first, any = {}, any = {}, any = {}, any = {}, any = {}) const;
+
+    // Templates, as these are worse than the overload above where both fit.
+    template <class = void>
+    Refusal operator()(first, any, ...) const;
+
+    template <class = void>
+    Refusal operator()(first, any, any, ...) const;
+};
+} // namespace xmask::inline XMASK_ABI::detail
+
+/// @file
+/// The operators that masks do not have. xtensor would make them plain expressions of 0 and 1; each
+/// fails to compile, with one sentence that says what to write.
+
+namespace xmask::inline XMASK_ABI {
+/// @cond
+namespace detail {
+/// An operand of arithmetic: a number, an expression, or a container of numbers.
+template <class T>
+concept arithmetic_operand =
+    std::is_arithmetic_v<std::remove_cvref_t<T>> || number_table<std::remove_cvref_t<T>>;
+
+/// The operands of an operator that would read a mask as numbers.
+template <class A, class B>
+concept mask_and_number =
+    (mask_expression<A> && arithmetic_operand<B>) || (mask_expression<B> && arithmetic_operand<A>);
 
 /// What an operator would do with the elements of masks.
 enum class refused_use { sum, difference, product, arithmetic, order };
@@ -23144,6 +23198,21 @@ auto each_element(const char* name, const F& f, P&& prediction, Q&& target, M&& 
 /// The ways to call a loss: with options, with a gradient, with both, or with neither.
 
 namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// Fails to compile, with one sentence: what a call of a loss that is none gives.
+template <class Loss>
+struct refused_loss : loss {
+    static constexpr bool is_call = std::is_void_v<Loss>;
+    static_assert(
+        is_call,
+        "xmask: a loss takes a prediction, a target and a mask, and, if any, options and a gradient: "
+        "masked_mse(p, t, m), masked_huber(p, t, m, {.delta = 0.5}, gradient). Everything counts under "
+        "xmask::keep_all(t.shape()). Options are the fields that the loss documents, in their order; the mean is "
+        "masked_mse(p, t, m).mean()."
+    );
+};
+} // namespace detail
+
 /// The calls that all losses have in common; the base of element_loss and class_loss. The loss has
 /// `sum(prediction, target, m, options, gradient)`, which checks its arguments.
 ///
@@ -23153,8 +23222,12 @@ namespace xmask::inline XMASK_ABI {
 /// @tparam Loss  the loss
 /// @tparam Options  the type of its options
 template <class Loss, class Options>
-class loss_calls {
+class loss_calls : detail::refused_calls<detail::refused_loss<Loss>> {
 public:
+    /// @cond
+    using detail::refused_calls<detail::refused_loss<Loss>>::operator();
+    /// @endcond
+
     /// Gives the loss.
     ///
     /// @param prediction  a tensor or lazy expression of real numbers
@@ -23211,21 +23284,6 @@ public:
             return {};
         }
     }
-
-    /// @cond
-    // Fewer arguments fail to compile, with one sentence.
-    template <class... Other>
-        requires(sizeof...(Other) < 3)
-    loss operator()(const Other&... /*arguments*/) const {
-        constexpr bool are_arguments = sizeof...(Other) >= 3;
-        static_assert(
-            are_arguments,
-            "xmask: a loss takes a prediction, a target and a mask, and, if any, options and a gradient: "
-            "masked_mse(p, t, m), masked_mse(p, t, m, gradient). Everything counts under xmask::keep_all(t.shape())."
-        );
-        return {};
-    }
-    /// @endcond
 
 private:
     [[nodiscard]] const Loss& own() const noexcept { return static_cast<const Loss&>(*this); }
@@ -25683,6 +25741,31 @@ concept reduction_formula = std::is_empty_v<F> && requires(typename F::options o
 template <class F>
 concept gradient_formula = std::is_empty_v<F> && requires { typename F::gradient_options; };
 
+/// Fails to compile, with one sentence: what a call that is none gives.
+template <class Formula>
+struct refused_reduction : refused {
+    static constexpr bool is_call = !std::is_empty_v<Formula>;
+    static_assert(
+        is_call,
+        "xmask: a reduction takes a tensor, a mask, and, if any, axes and options: masked_sum(x, m), "
+        "masked_sum(x, m, 1), masked_sum(x, m, {0, 1}), masked_sum(x, m, 1, {.keep_axes = true}). Axes are "
+        "integers; the share of a quantile, one number, comes before them. Options are the fields that the "
+        "reduction documents, in their order."
+    );
+};
+
+/// Fails to compile, with one sentence: what a call of a gradient that is none gives.
+template <class Formula>
+struct refused_reduction_gradient : refused {
+    static constexpr bool is_call = !std::is_empty_v<Formula>;
+    static_assert(
+        is_call,
+        "xmask: the gradient of a reduction takes the tensor, the mask, and, if any, the upstream gradient, axes and "
+        "options: masked_sum_gradient(x, m), masked_sum_gradient(x, m, upstream, 1). Axes are integers. Options are "
+        "the fields that the reduction documents, in their order."
+    );
+};
+
 /// The result of a reduction of everything: f(0).
 template <class R, class F>
 R make_result(const everything& /*over*/, bool /*keep_axes*/, F&& f) {
@@ -25766,7 +25849,7 @@ auto fold_elements(
 /// @tparam Formula the formula (detail::reduction_formula).
 /// @tparam Given types of arguments that a formula takes after the mask, such as a quantile's share.
 template <class Formula, class... Given>
-class reduction {
+class reduction : detail::refused_calls<detail::refused_reduction<Formula>> {
     static_assert(detail::reduction_formula<Formula>);
 
     using options_type = typename Formula::options;
@@ -25779,6 +25862,10 @@ class reduction {
         std::conditional_t<counts_braces, detail::no_axes, std::initializer_list<std::ptrdiff_t>>;
 
 public:
+    /// @cond
+    using detail::refused_calls<detail::refused_reduction<Formula>>::operator();
+    /// @endcond
+
     /// A reduction by its formula.
     ///
     /// @param name how errors name the reduction.
@@ -25894,23 +25981,6 @@ public:
         return (*this)(x, m, given..., detail::numbers_of(axes), options);
     }
 
-    /// @cond
-    // Anything else fails to compile, with one sentence.
-    template <class... Other>
-        requires(sizeof...(Given) == 0 || sizeof...(Other) < 2 + sizeof...(Given))
-    detail::refused operator()(const Other&... /*arguments*/) const {
-        // Of any number: what fits nothing above is no call.
-        constexpr bool are_arguments = sizeof...(Other) == static_cast<std::size_t>(-1);
-        static_assert(
-            are_arguments,
-            "xmask: a reduction takes a tensor, a mask, and, if any, axes and options: masked_sum(x, m), "
-            "masked_sum(x, m, 1), masked_sum(x, m, {0, 1}), masked_sum(x, m, 1, {.keep_axes = true}). Axes are "
-            "integers; the share of a quantile comes before them."
-        );
-        return {};
-    }
-    /// @endcond
-
 private:
     template <class X, class M, class A>
     auto along(
@@ -25933,12 +26003,16 @@ private:
 ///
 /// @tparam Formula the formula (detail::gradient_formula).
 template <class Formula>
-class reduction_gradient {
+class reduction_gradient : detail::refused_calls<detail::refused_reduction_gradient<Formula>> {
     static_assert(detail::gradient_formula<Formula>);
 
     using options_type = typename Formula::gradient_options;
 
 public:
+    /// @cond
+    using detail::refused_calls<detail::refused_reduction_gradient<Formula>>::operator();
+    /// @endcond
+
     /// A gradient by its formula.
     ///
     /// @param name how errors name the gradient.
@@ -30172,6 +30246,7 @@ auto masked_normalize_gradient(
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <type_traits>
 
 /// @file
 /// Pooling: of the kept tokens of (..., tokens, features), one vector of features, under a mask of
@@ -30297,6 +30372,18 @@ struct token_formula : plain_arguments {
         return take_tokens(function, x, m, chosen, Choose());
     }
 };
+
+/// Fails to compile, with one sentence: what a call of a pooling that is none gives.
+template <class Formula>
+struct refused_pooling : refused {
+    static constexpr bool is_call = !std::is_empty_v<Formula>;
+    static_assert(
+        is_call,
+        "xmask: a pooling takes the features of tokens, a mask of the tokens, and, if any, options: "
+        "masked_mean_pool(x, m), masked_mean_pool(x, m, {.keep_axes = true}). It has no axes: the tokens are the last "
+        "axis but one."
+    );
+};
 } // namespace detail
 
 /// A pooling of the tokens that a mask keeps: masked_mean_pool, masked_max_pool and the others. All
@@ -30313,10 +30400,14 @@ struct token_formula : plain_arguments {
 ///
 /// @tparam Formula the formula (detail::reduction_formula, without axes).
 template <class Formula>
-class pooling {
+class pooling : detail::refused_calls<detail::refused_pooling<Formula>> {
     static_assert(detail::reduction_formula<Formula>);
 
 public:
+    /// @cond
+    using detail::refused_calls<detail::refused_pooling<Formula>>::operator();
+    /// @endcond
+
     /// A pooling by its formula.
     ///
     /// @param name how errors name the pooling.

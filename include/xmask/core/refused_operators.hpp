@@ -2,20 +2,17 @@
 
 #pragma once
 
-#include <cstddef>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
 #include "held.hpp"
 #include "mask_expression.hpp"
-#include "shape.hpp"
-#include "word.hpp"
+#include "refused_calls.hpp"
 #include "xtensor.hpp"
 
 /// @file
 /// The operators that masks do not have. xtensor would make them plain expressions of 0 and 1; each
-/// fails to compile, with one sentence that says what to write. And what refused calls give.
+/// fails to compile, with one sentence that says what to write.
 
 namespace xmask::inline XMASK_ABI {
 /// @cond
@@ -29,37 +26,6 @@ concept arithmetic_operand =
 template <class A, class B>
 concept mask_and_number =
     (mask_expression<A> && arithmetic_operand<B>) || (mask_expression<B> && arithmetic_operand<A>);
-
-/// The result of a refused operator or call: the rest of the program compiles.
-class refused : public xt::xarray<double> {
-public:
-    template <class N>
-        requires std::is_arithmetic_v<N>
-    operator N() const {
-        return N();
-    }
-};
-
-/// The rule of a refused builder.
-struct refused_rule {
-    using shape_type = any_shape;
-
-    struct cursor {
-        static word_t word(std::size_t /*c*/) noexcept { return 0; }
-    };
-
-    static const shape_type& shape() {
-        static const shape_type none;
-        return none;
-    }
-
-    static cursor row(std::size_t /*r*/) noexcept { return {}; }
-
-    static auto sources() noexcept { return std::tuple<>(); }
-};
-
-/// The result of a refused builder: the rest of the program compiles.
-inline mask<refused_rule> refused_mask() { return mask(refused_rule()); }
 
 /// What an operator would do with the elements of masks.
 enum class refused_use { sum, difference, product, arithmetic, order };

@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "../core/refused_calls.hpp"
 #include "element_function.hpp"
 #include "loss.hpp"
 
@@ -13,6 +14,21 @@
 /// The ways to call a loss: with options, with a gradient, with both, or with neither.
 
 namespace xmask::inline XMASK_ABI {
+namespace detail {
+/// Fails to compile, with one sentence: what a call of a loss that is none gives.
+template <class Loss>
+struct refused_loss : loss {
+    static constexpr bool is_call = std::is_void_v<Loss>;
+    static_assert(
+        is_call,
+        "xmask: a loss takes a prediction, a target and a mask, and, if any, options and a gradient: "
+        "masked_mse(p, t, m), masked_huber(p, t, m, {.delta = 0.5}, gradient). Everything counts under "
+        "xmask::keep_all(t.shape()). Options are the fields that the loss documents, in their order; the mean is "
+        "masked_mse(p, t, m).mean()."
+    );
+};
+} // namespace detail
+
 /// The calls that all losses have in common; the base of element_loss and class_loss. The loss has
 /// `sum(prediction, target, m, options, gradient)`, which checks its arguments.
 ///
@@ -22,8 +38,12 @@ namespace xmask::inline XMASK_ABI {
 /// @tparam Loss  the loss
 /// @tparam Options  the type of its options
 template <class Loss, class Options>
-class loss_calls {
+class loss_calls : detail::refused_calls<detail::refused_loss<Loss>> {
 public:
+    /// @cond
+    using detail::refused_calls<detail::refused_loss<Loss>>::operator();
+    /// @endcond
+
     /// Gives the loss.
     ///
     /// @param prediction  a tensor or lazy expression of real numbers
@@ -80,21 +100,6 @@ public:
             return {};
         }
     }
-
-    /// @cond
-    // Fewer arguments fail to compile, with one sentence.
-    template <class... Other>
-        requires(sizeof...(Other) < 3)
-    loss operator()(const Other&... /*arguments*/) const {
-        constexpr bool are_arguments = sizeof...(Other) >= 3;
-        static_assert(
-            are_arguments,
-            "xmask: a loss takes a prediction, a target and a mask, and, if any, options and a gradient: "
-            "masked_mse(p, t, m), masked_mse(p, t, m, gradient). Everything counts under xmask::keep_all(t.shape())."
-        );
-        return {};
-    }
-    /// @endcond
 
 private:
     [[nodiscard]] const Loss& own() const noexcept { return static_cast<const Loss&>(*this); }

@@ -5,12 +5,13 @@
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <type_traits>
 
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"
 #include "../core/overlap.hpp"
 #include "../core/rank.hpp"
-#include "../core/refused_operators.hpp"
+#include "../core/refused_calls.hpp"
 #include "../core/row.hpp"
 #include "../core/shape.hpp"
 #include "../masks/ask.hpp"
@@ -146,6 +147,18 @@ struct token_formula : plain_arguments {
         return take_tokens(function, x, m, chosen, Choose());
     }
 };
+
+/// Fails to compile, with one sentence: what a call of a pooling that is none gives.
+template <class Formula>
+struct refused_pooling : refused {
+    static constexpr bool is_call = !std::is_empty_v<Formula>;
+    static_assert(
+        is_call,
+        "xmask: a pooling takes the features of tokens, a mask of the tokens, and, if any, options: "
+        "masked_mean_pool(x, m), masked_mean_pool(x, m, {.keep_axes = true}). It has no axes: the tokens are the last "
+        "axis but one."
+    );
+};
 } // namespace detail
 
 /// A pooling of the tokens that a mask keeps: masked_mean_pool, masked_max_pool and the others. All
@@ -162,10 +175,14 @@ struct token_formula : plain_arguments {
 ///
 /// @tparam Formula the formula (detail::reduction_formula, without axes).
 template <class Formula>
-class pooling {
+class pooling : detail::refused_calls<detail::refused_pooling<Formula>> {
     static_assert(detail::reduction_formula<Formula>);
 
 public:
+    /// @cond
+    using detail::refused_calls<detail::refused_pooling<Formula>>::operator();
+    /// @endcond
+
     /// A pooling by its formula.
     ///
     /// @param name how errors name the pooling.

@@ -12,7 +12,7 @@
 
 #include "../core/axes.hpp"
 #include "../core/rank.hpp"
-#include "../core/refused_operators.hpp"
+#include "../core/refused_calls.hpp"
 #include "../core/xtensor.hpp"
 #include "element_sum.hpp"
 #include "fold.hpp"
@@ -64,6 +64,31 @@ concept reduction_formula = std::is_empty_v<F> && requires(typename F::options o
 ///     );
 template <class F>
 concept gradient_formula = std::is_empty_v<F> && requires { typename F::gradient_options; };
+
+/// Fails to compile, with one sentence: what a call that is none gives.
+template <class Formula>
+struct refused_reduction : refused {
+    static constexpr bool is_call = !std::is_empty_v<Formula>;
+    static_assert(
+        is_call,
+        "xmask: a reduction takes a tensor, a mask, and, if any, axes and options: masked_sum(x, m), "
+        "masked_sum(x, m, 1), masked_sum(x, m, {0, 1}), masked_sum(x, m, 1, {.keep_axes = true}). Axes are "
+        "integers; the share of a quantile, one number, comes before them. Options are the fields that the "
+        "reduction documents, in their order."
+    );
+};
+
+/// Fails to compile, with one sentence: what a call of a gradient that is none gives.
+template <class Formula>
+struct refused_reduction_gradient : refused {
+    static constexpr bool is_call = !std::is_empty_v<Formula>;
+    static_assert(
+        is_call,
+        "xmask: the gradient of a reduction takes the tensor, the mask, and, if any, the upstream gradient, axes and "
+        "options: masked_sum_gradient(x, m), masked_sum_gradient(x, m, upstream, 1). Axes are integers. Options are "
+        "the fields that the reduction documents, in their order."
+    );
+};
 
 /// The result of a reduction of everything: f(0).
 template <class R, class F>
@@ -148,7 +173,7 @@ auto fold_elements(
 /// @tparam Formula the formula (detail::reduction_formula).
 /// @tparam Given types of arguments that a formula takes after the mask, such as a quantile's share.
 template <class Formula, class... Given>
-class reduction {
+class reduction : detail::refused_calls<detail::refused_reduction<Formula>> {
     static_assert(detail::reduction_formula<Formula>);
 
     using options_type = typename Formula::options;
@@ -161,6 +186,10 @@ class reduction {
         std::conditional_t<counts_braces, detail::no_axes, std::initializer_list<std::ptrdiff_t>>;
 
 public:
+    /// @cond
+    using detail::refused_calls<detail::refused_reduction<Formula>>::operator();
+    /// @endcond
+
     /// A reduction by its formula.
     ///
     /// @param name how errors name the reduction.
@@ -276,23 +305,6 @@ public:
         return (*this)(x, m, given..., detail::numbers_of(axes), options);
     }
 
-    /// @cond
-    // Anything else fails to compile, with one sentence.
-    template <class... Other>
-        requires(sizeof...(Given) == 0 || sizeof...(Other) < 2 + sizeof...(Given))
-    detail::refused operator()(const Other&... /*arguments*/) const {
-        // Of any number: what fits nothing above is no call.
-        constexpr bool are_arguments = sizeof...(Other) == static_cast<std::size_t>(-1);
-        static_assert(
-            are_arguments,
-            "xmask: a reduction takes a tensor, a mask, and, if any, axes and options: masked_sum(x, m), "
-            "masked_sum(x, m, 1), masked_sum(x, m, {0, 1}), masked_sum(x, m, 1, {.keep_axes = true}). Axes are "
-            "integers; the share of a quantile comes before them."
-        );
-        return {};
-    }
-    /// @endcond
-
 private:
     template <class X, class M, class A>
     auto along(
@@ -315,12 +327,16 @@ private:
 ///
 /// @tparam Formula the formula (detail::gradient_formula).
 template <class Formula>
-class reduction_gradient {
+class reduction_gradient : detail::refused_calls<detail::refused_reduction_gradient<Formula>> {
     static_assert(detail::gradient_formula<Formula>);
 
     using options_type = typename Formula::gradient_options;
 
 public:
+    /// @cond
+    using detail::refused_calls<detail::refused_reduction_gradient<Formula>>::operator();
+    /// @endcond
+
     /// A gradient by its formula.
     ///
     /// @param name how errors name the gradient.
