@@ -30,12 +30,12 @@ std::size_t bytes_of(std::size_t n, F&& mask_of) {
 
 template <class F>
 void require_linear(F&& mask_of) {
-    const std::size_t few = bytes_of(256, mask_of);
-    const std::size_t many = bytes_of(512, mask_of);
-    const std::size_t most = bytes_of(1024, mask_of);
-    // Twice the tokens double the memory. Scores would quadruple it, and take 4 MB in the end.
+    const std::size_t few = bytes_of(128, mask_of);
+    const std::size_t many = bytes_of(256, mask_of);
+    const std::size_t most = bytes_of(512, mask_of);
+    // Twice the tokens double the memory. Scores would quadruple it, and take 1 MB in the end.
     REQUIRE(most - many <= 2 * (many - few) + 4096);
-    REQUIRE(most < 1'000'000);
+    REQUIRE(most < 500'000);
 }
 } // namespace
 

@@ -25,10 +25,10 @@ namespace {
 /// contradict.
 template <class M>
 std::string fates_of(const xmask::language_model_selection<M>& chosen) {
-    const auto selected = oracle::elements(chosen.selected);
-    const auto masked = oracle::elements(chosen.masked);
-    const auto randomized = oracle::elements(chosen.randomized);
-    const auto unchanged = oracle::elements(chosen.unchanged);
+    const auto selected = oracle::elements(xmask::bitmask(chosen.selected));
+    const auto masked = oracle::elements(xmask::bitmask(chosen.masked));
+    const auto randomized = oracle::elements(xmask::bitmask(chosen.randomized));
+    const auto unchanged = oracle::elements(xmask::bitmask(chosen.unchanged));
     std::string fates;
     for (std::size_t i = 0; i < selected.size(); ++i) {
         const int fate = masked[i] + 2 * randomized[i] + 4 * unchanged[i];

@@ -111,9 +111,9 @@ TEST_CASE("A smaller subset of the same seed lies within a larger one", "[random
 }
 
 TEST_CASE("All subsets are equally likely", "[random_subset]") {
-    // 3 of 8: 56 subsets, dealt. Of 20,000 draws each is expected 357 times.
+    // 3 of 8: 56 subsets, dealt. Of 10,000 draws each is expected 179 times.
     std::vector<double> subsets(512);
-    for (std::size_t seed = 0; seed < 20000; ++seed) {
+    for (std::size_t seed = 0; seed < 10000; ++seed) {
         std::size_t bits = 0;
         for (const std::size_t c : kept_of(8, 3, seed)) {
             bits |= std::size_t(1) << c;
@@ -124,7 +124,7 @@ TEST_CASE("All subsets are equally likely", "[random_subset]") {
     REQUIRE(subsets.size() == 56);
     chance::require_even(subsets);
 
-    // 2 of 66, by the network: 2145 pairs. Of 40,000 rows each pair is expected in 19.
+    // 2 of 66, by the network: 2145 pairs. Of 20,000 rows each pair is expected in 9.
     const std::size_t n = 66;
     std::vector<double> pairs(n * n, -1);
     for (std::size_t i = 0; i < n; ++i) {
@@ -133,9 +133,9 @@ TEST_CASE("All subsets are equally likely", "[random_subset]") {
             pairs.begin() + static_cast<std::ptrdiff_t>(i * n + n), 0.
         );
     }
-    const auto drawn = xmask::keep_random_k({40000, n}, 2, 9);
+    const auto drawn = xmask::keep_random_k({20000, n}, 2, 9);
     bool right = true;
-    for (std::size_t r = 0; r < 40000; ++r) {
+    for (std::size_t r = 0; r < 20000; ++r) {
         const auto row = drawn.row(r);
         const std::uint64_t first = row.word(0);
         const std::uint64_t last = row.word(64);

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <numeric>
@@ -19,13 +20,19 @@
 /// Checks of random masks.
 
 namespace chance {
-/// The elements of a mask, each by a cursor of its own.
+/// The elements of a mask, each by a cursor of its own; in long rows, where a cursor draws much, by
+/// one for each 61 columns.
 template <class M>
 std::vector<char> one_by_one(const M& m) {
     const std::size_t n = oracle::columns_of(m.shape());
+    const std::size_t step = n <= 130 ? 1 : 61;
     std::vector<char> all(m.size());
-    for (std::size_t i = 0; i < all.size(); ++i) {
-        all[i] = oracle::keeps(m.row(i / n), i % n);
+    for (std::size_t begin = 0; begin < all.size();) {
+        const auto cursor = m.row(begin / n);
+        const std::size_t end = std::min(begin + step, (begin / n + 1) * n);
+        for (; begin < end; ++begin) {
+            all[begin] = oracle::keeps(cursor, begin % n);
+        }
     }
     return all;
 }
