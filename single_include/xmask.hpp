@@ -5446,6 +5446,43 @@ private:
 };
 } // namespace xmask::inline XMASK_ABI::detail
 
+// ==== xmask/core/requirement.hpp ====
+
+#include <type_traits>
+
+/// @file
+/// Requirements of a call. `require_mask<M>` and the others are aliases: each names the sentence
+/// that is to be written, if any.
+///
+///     if constexpr (require_tensor<X>() && require_mask<M, X>()) {
+///
+/// They are no functions, and the public function itself asks, because compilers write up to three
+/// lines for each function between the call and the sentence.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// The first of some requirements that is not met; std::true_type where all are. A requirement is a
+/// class template of a bool, and of the types in question. It converts to this bool; the conversion
+/// asserts it, with the sentence. Nothing else of a requirement is instantiated.
+template <class... Requirements>
+struct first_unmet {
+    using type = std::true_type;
+};
+
+template <template <bool, class...> class Requirement, class... T, class... Others>
+struct first_unmet<Requirement<true, T...>, Others...> : first_unmet<Others...> {};
+
+template <template <bool, class...> class Requirement, class... T, class... Others>
+struct first_unmet<Requirement<false, T...>, Others...> {
+    using type = Requirement<false, T...>;
+};
+
+template <class... Others>
+struct first_unmet<std::true_type, Others...> : first_unmet<Others...> {};
+
+template <class... Requirements>
+using require_all = typename first_unmet<Requirements...>::type;
+} // namespace xmask::inline XMASK_ABI::detail
+
 /// @file
 /// The protocol of a rule, which gives a cursor for each row; and mask<Rule>, which makes any
 /// rule an xtensor expression of bool. Include mask.hpp, which has the operators too.
@@ -5521,54 +5558,81 @@ template <class M>
 concept holds_weights =
     weight_expression<M> || requires { requires std::remove_cvref_t<M>::holds_weights; };
 
-// These assert constants, not concepts: compilers explain a failed concept in many lines.
+template <bool Fits, class... /*M*/>
+struct mask_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits,
+            "xmask: a mask is expected here. A boolean or numeric tensor does not say what true means: write "
+            "xmask::keep_where(b) if true means keep, xmask::drop_where(b) if true means drop."
+        );
+        return Fits;
+    }
+};
+
+template <bool Fits, class... /*M*/>
+struct mask_without_weights_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits,
+            "xmask: a mask is expected here. Real weights go with what multiplies: xmask::multiply, masked_sum, "
+            "masked_mean and losses; xmask::keep_not_equal(weights, 0) is a mask of what they do not give 0."
+        );
+        return Fits;
+    }
+};
+
+template <bool Fits, class... /*M*/>
+struct mask_or_weights_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits,
+            "xmask: a mask, or a tensor of real weights, is expected here. A boolean tensor does not say what true "
+            "means: write xmask::keep_where(b) if true means keep, xmask::drop_where(b) if true means drop."
+        );
+        return Fits;
+    }
+};
+
+template <bool Fits, class... /*E*/>
+struct tensor_expected_first {
+    consteval operator bool() const {
+        static_assert(
+            Fits,
+            "xmask: the tensor comes first, the mask second; the first argument here is not a tensor."
+        );
+        return Fits;
+    }
+};
+
+template <bool Fits, class... /*E*/>
+struct target_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits,
+            "xmask: what is changed in place is a tensor or view that is not const; a lazy expression is assigned "
+            "to a tensor first."
+        );
+        return Fits;
+    }
+};
 
 /// Fails to compile, with one sentence, where M is not a mask. Says nothing where the tensor X is a
 /// mask: then the arguments are swapped, which the check of X says.
 template <class M, class X = void>
-consteval bool require_mask() {
-    constexpr bool is_mask = mask_expression<M>;
-    if constexpr (mask_expression<X>) {
-        return is_mask;
-    } else if constexpr (holds_weights<M>) {
-        static_assert(
-            is_mask,
-            "xmask: a mask is expected here. Real weights go with what multiplies: xmask::multiply, masked_sum, "
-            "masked_mean and losses; xmask::keep_not_equal(weights, 0) is a mask of what they do not give 0."
-        );
-    } else {
-        static_assert(
-            is_mask,
-            "xmask: a mask is expected here. A boolean or numeric tensor does not say what true means: write "
-            "xmask::keep_where(b) if true means keep, xmask::drop_where(b) if true means drop."
-        );
-    }
-    return is_mask;
-}
+using require_mask = require_all<
+    mask_without_weights_expected<mask_expression<X> || !holds_weights<M>, M>,
+    mask_expected<mask_expression<X> || mask_expression<M>, M>>;
 
 /// Fails to compile, with one sentence, where M is neither a mask nor real weights.
 template <class M>
-consteval bool require_mask_or_weights() {
-    constexpr bool is_counted = mask_expression<M> || weight_expression<M>;
-    static_assert(
-        is_counted,
-        "xmask: a mask, or a tensor of real weights, is expected here. A boolean tensor does not say what true "
-        "means: write xmask::keep_where(b) if true means keep, xmask::drop_where(b) if true means drop."
-    );
-    return is_counted;
-}
+using require_mask_or_weights =
+    mask_or_weights_expected<mask_expression<M> || weight_expression<M>, M>;
 
 /// Fails to compile, with one sentence, where E is not a tensor but a number, a container or a
 /// mask.
 template <class E>
-consteval bool require_tensor() {
-    constexpr bool is_tensor = expression<E> && !mask_expression<E>;
-    static_assert(
-        is_tensor,
-        "xmask: the tensor comes first, the mask second; the first argument here is not a tensor."
-    );
-    return is_tensor;
-}
+using require_tensor = tensor_expected_first<expression<E> && !mask_expression<E>, E>;
 
 /// Whether the arguments of a reduction are in order: not a mask before a tensor. A mask may be the
 /// tensor of a reduction; its elements are 0 and 1.
@@ -5582,25 +5646,11 @@ concept writable = expression<E> && !std::is_const_v<std::remove_reference_t<E>>
 
 /// Fails to compile, with one sentence, where E cannot be written.
 template <class E>
-consteval bool require_target() {
-    constexpr bool can_be_written = writable<E>;
-    static_assert(
-        can_be_written,
-        "xmask: what is changed in place is a tensor or view that is not const; a lazy expression is assigned to a "
-        "tensor first."
-    );
-    return can_be_written;
-}
+using require_target = target_expected<writable<E>, E>;
 
 /// Fails to compile, with one sentence, where E is not a tensor or cannot be written to.
 template <class E>
-consteval bool require_tensor_target() {
-    if constexpr (require_tensor<E>()) {
-        return require_target<E>();
-    } else {
-        return false;
-    }
-}
+using require_tensor_target = require_all<require_tensor<E>, require_target<E>>;
 
 /// The delegate that writes a mask as elements of 0 and 1.
 template <class T, class Columns>
@@ -6649,10 +6699,14 @@ private:
     shape_type m_shape;
 };
 
-/// The mask of a combination. Fails to compile, with one sentence, where A or B is not a mask.
-template <class How, class A, class B>
+/// Fails to compile, with one sentence, where A or B is not a mask.
+template <class A, class B>
+using require_masks = require_all<require_mask<A>, require_mask<B>>;
+
+/// The mask of a combination, where A and B are masks.
+template <class How, bool Fits = true, class A, class B>
 auto combine(A&& a, B&& b) {
-    if constexpr (require_mask<A>() && require_mask<B>()) {
+    if constexpr (Fits) {
         using rule = pair_rule<How, closure_t<A>, closure_t<B>>;
         return mask(rule(std::forward<A>(a), std::forward<B>(b)));
     } else if constexpr (mask_expression<A>) {
@@ -7207,7 +7261,8 @@ namespace xmask::inline XMASK_ABI {
 template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator&&(A&& a, B&& b) {
-    return detail::combine<detail::both>(std::forward<A>(a), std::forward<B>(b));
+    constexpr bool fits = detail::require_masks<A, B>();
+    return detail::combine<detail::both, fits>(std::forward<A>(a), std::forward<B>(b));
 }
 
 /// Keeps what both masks keep. Of named masks: the result refers to a and b.
@@ -7219,7 +7274,8 @@ auto operator&&(A&& a, B&& b) {
 template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator&&(A& a XMASK_LIFETIMEBOUND, B& b XMASK_LIFETIMEBOUND) {
-    return detail::combine<detail::both>(a, b);
+    constexpr bool fits = detail::require_masks<A, B>();
+    return detail::combine<detail::both, fits>(a, b);
 }
 
 /// Keeps what both masks keep. Of a named mask and another: the result refers to a, and holds b.
@@ -7231,7 +7287,8 @@ auto operator&&(A& a XMASK_LIFETIMEBOUND, B& b XMASK_LIFETIMEBOUND) {
 template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator&&(A& a XMASK_LIFETIMEBOUND, B&& b) {
-    return detail::combine<detail::both>(a, std::forward<B>(b));
+    constexpr bool fits = detail::require_masks<A, B>();
+    return detail::combine<detail::both, fits>(a, std::forward<B>(b));
 }
 
 /// Keeps what both masks keep. Of a mask and a named one: the result holds a, and refers to b.
@@ -7243,7 +7300,8 @@ auto operator&&(A& a XMASK_LIFETIMEBOUND, B&& b) {
 template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator&&(A&& a, B& b XMASK_LIFETIMEBOUND) {
-    return detail::combine<detail::both>(std::forward<A>(a), b);
+    constexpr bool fits = detail::require_masks<A, B>();
+    return detail::combine<detail::both, fits>(std::forward<A>(a), b);
 }
 
 /// Keeps what both masks keep; `&` and `&&` are one operation.
@@ -7259,7 +7317,8 @@ auto operator&&(A&& a, B& b XMASK_LIFETIMEBOUND) {
 template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator&(A&& a, B&& b) {
-    return detail::combine<detail::both>(std::forward<A>(a), std::forward<B>(b));
+    constexpr bool fits = detail::require_masks<A, B>();
+    return detail::combine<detail::both, fits>(std::forward<A>(a), std::forward<B>(b));
 }
 
 /// Keeps what either mask keeps.
@@ -7278,7 +7337,8 @@ auto operator&(A&& a, B&& b) {
 template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator||(A&& a, B&& b) {
-    return detail::combine<detail::either>(std::forward<A>(a), std::forward<B>(b));
+    constexpr bool fits = detail::require_masks<A, B>();
+    return detail::combine<detail::either, fits>(std::forward<A>(a), std::forward<B>(b));
 }
 
 /// Keeps what either mask keeps. Of named masks: the result refers to a and b.
@@ -7290,7 +7350,8 @@ auto operator||(A&& a, B&& b) {
 template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator||(A& a XMASK_LIFETIMEBOUND, B& b XMASK_LIFETIMEBOUND) {
-    return detail::combine<detail::either>(a, b);
+    constexpr bool fits = detail::require_masks<A, B>();
+    return detail::combine<detail::either, fits>(a, b);
 }
 
 /// Keeps what either mask keeps. Of a named mask and another: the result refers to a, and holds b.
@@ -7302,7 +7363,8 @@ auto operator||(A& a XMASK_LIFETIMEBOUND, B& b XMASK_LIFETIMEBOUND) {
 template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator||(A& a XMASK_LIFETIMEBOUND, B&& b) {
-    return detail::combine<detail::either>(a, std::forward<B>(b));
+    constexpr bool fits = detail::require_masks<A, B>();
+    return detail::combine<detail::either, fits>(a, std::forward<B>(b));
 }
 
 /// Keeps what either mask keeps. Of a mask and a named one: the result holds a, and refers to b.
@@ -7314,7 +7376,8 @@ auto operator||(A& a XMASK_LIFETIMEBOUND, B&& b) {
 template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator||(A&& a, B& b XMASK_LIFETIMEBOUND) {
-    return detail::combine<detail::either>(std::forward<A>(a), b);
+    constexpr bool fits = detail::require_masks<A, B>();
+    return detail::combine<detail::either, fits>(std::forward<A>(a), b);
 }
 
 /// Keeps what either mask keeps; `|` and `||` are one operation.
@@ -7330,7 +7393,8 @@ auto operator||(A&& a, B& b XMASK_LIFETIMEBOUND) {
 template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator|(A&& a, B&& b) {
-    return detail::combine<detail::either>(std::forward<A>(a), std::forward<B>(b));
+    constexpr bool fits = detail::require_masks<A, B>();
+    return detail::combine<detail::either, fits>(std::forward<A>(a), std::forward<B>(b));
 }
 
 /// Keeps what exactly one of the masks keeps.
@@ -7349,7 +7413,8 @@ auto operator|(A&& a, B&& b) {
 template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator^(A&& a, B&& b) {
-    return detail::combine<detail::one_of>(std::forward<A>(a), std::forward<B>(b));
+    constexpr bool fits = detail::require_masks<A, B>();
+    return detail::combine<detail::one_of, fits>(std::forward<A>(a), std::forward<B>(b));
 }
 
 /// Keeps what the mask drops.
@@ -8148,9 +8213,9 @@ void with_mask_apart(const M& m, const To& to, F&& f, overlap allowed = overlap:
     f(m);
 }
 /// Combines a mask into a stored one, word by word.
-template <class M, class F>
+template <bool Fits, class M, class F>
 bitmask& combine_into(const char* function, bitmask& to, const M& m, F&& f) {
-    if constexpr (require_mask<M>()) {
+    if constexpr (Fits) {
         to.rule().combine(function, m, f);
     }
     return to;
@@ -8172,7 +8237,10 @@ bitmask& combine_into(const char* function, bitmask& to, const M& m, F&& f) {
 /// Cost: one word of m for each 64 elements.
 template <class M>
 bitmask& operator&=(bitmask& to, const M& m) {
-    return detail::combine_into("operator&=", to, m, [](word_t a, word_t b) { return a & b; });
+    constexpr bool fits = detail::require_mask<M>();
+    return detail::combine_into<fits>("operator&=", to, m, [](word_t a, word_t b) {
+        return a & b;
+    });
 }
 
 /// Keeps the elements that at least one of both masks keeps.
@@ -8190,7 +8258,10 @@ bitmask& operator&=(bitmask& to, const M& m) {
 /// Cost: one word of m for each 64 elements.
 template <class M>
 bitmask& operator|=(bitmask& to, const M& m) {
-    return detail::combine_into("operator|=", to, m, [](word_t a, word_t b) { return a | b; });
+    constexpr bool fits = detail::require_mask<M>();
+    return detail::combine_into<fits>("operator|=", to, m, [](word_t a, word_t b) {
+        return a | b;
+    });
 }
 
 /// Keeps the elements that exactly one of both masks keeps.
@@ -8208,7 +8279,10 @@ bitmask& operator|=(bitmask& to, const M& m) {
 /// Cost: one word of m for each 64 elements.
 template <class M>
 bitmask& operator^=(bitmask& to, const M& m) {
-    return detail::combine_into("operator^=", to, m, [](word_t a, word_t b) { return a ^ b; });
+    constexpr bool fits = detail::require_mask<M>();
+    return detail::combine_into<fits>("operator^=", to, m, [](word_t a, word_t b) {
+        return a ^ b;
+    });
 }
 
 /// Whether two stored masks have the same shape and keep the same elements.
@@ -13319,9 +13393,9 @@ consteval bool require_indices() {
     return integers;
 }
 
-template <class I, class S>
+template <bool Fits, class I, class S>
 auto make_indices(const char* name, I&& indices, const S& shape) {
-    if constexpr (require_indices<I>()) {
+    if constexpr (Fits) {
         decltype(auto) table = hold(std::forward<I>(indices));
         auto owned = to_shape(name, shape);
         index_rows rows(name, table, owned);
@@ -13348,7 +13422,9 @@ auto make_indices(const char* name, I&& indices, const S& shape) {
 /// for each 1024 columns where that is less; a word costs a look into a table.
 template <class I, class S = std::initializer_list<std::size_t>>
 auto keep_indices(I&& indices, const S& shape) {
-    return detail::make_indices("keep_indices", std::forward<I>(indices), shape);
+    return detail::make_indices<detail::require_indices<I>()>(
+        "keep_indices", std::forward<I>(indices), shape
+    );
 }
 
 /// Keeps the columns of a list in each row.
@@ -13365,7 +13441,9 @@ auto keep_indices(I&& indices, const S& shape) {
 /// for each 1024 columns where that is less; a word costs a look into a table.
 template <detail::arithmetic T, class S = std::initializer_list<std::size_t>>
 auto keep_indices(std::initializer_list<T> indices, const S& shape) {
-    return keep_indices(detail::hold(indices), shape);
+    return detail::make_indices<detail::require_indices<std::initializer_list<T>>()>(
+        "keep_indices", detail::hold(indices), shape
+    );
 }
 
 /// Drops the listed columns of each row and keeps all others.
@@ -13387,7 +13465,9 @@ auto keep_indices(std::initializer_list<T> indices, const S& shape) {
 template <class I, class S = std::initializer_list<std::size_t>>
 auto drop_indices(I&& indices, const S& shape) {
     return detail::complement(
-        "drop_indices", detail::make_indices("drop_indices", std::forward<I>(indices), shape)
+        "drop_indices", detail::make_indices<detail::require_indices<I>()>(
+                            "drop_indices", std::forward<I>(indices), shape
+                        )
     );
 }
 
@@ -13407,7 +13487,11 @@ auto drop_indices(I&& indices, const S& shape) {
 /// for each 1024 columns where that is less; a word costs a look into a table.
 template <detail::arithmetic T, class S = std::initializer_list<std::size_t>>
 auto drop_indices(std::initializer_list<T> indices, const S& shape) {
-    return drop_indices(detail::hold(indices), shape);
+    return detail::complement(
+        "drop_indices", detail::make_indices<detail::require_indices<std::initializer_list<T>>()>(
+                            "drop_indices", detail::hold(indices), shape
+                        )
+    );
 }
 } // namespace xmask::inline XMASK_ABI
 
@@ -13665,6 +13749,9 @@ auto language_model_masks(
             in(0, fates.selected), in(0, fates.masked), in(fates.masked, fates.randomized),
             in(fates.randomized, fates.selected)
         };
+    } else {
+        const auto none = detail::refused_mask();
+        return language_model_selection<decltype(detail::refused_mask())>{none, none, none, none};
     }
 }
 } // namespace xmask::inline XMASK_ABI
@@ -14961,17 +15048,26 @@ struct beyond {
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
+template <bool Fits, class... /*X*/>
+struct compared_numbers_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits,
+            "xmask: a threshold compares a tensor (or lazy expression) of numbers. A mask m needs none: it keeps what it is "
+            "true for, and !m is its opposite."
+        );
+        return Fits;
+    }
+};
+
 /// Fails to compile, with one sentence, unless X is a tensor of numbers.
 template <class X>
-consteval bool require_numbers() {
-    constexpr bool numbers = number_expression<X> && !mask_expression<X>;
-    static_assert(
-        numbers,
-        "xmask: a threshold compares a tensor (or lazy expression) of numbers. A mask m needs none: it keeps what it is "
-        "true for, and !m is its opposite."
-    );
-    return numbers;
-}
+using require_numbers = compared_numbers_expected<number_expression<X> && !mask_expression<X>, X>;
+
+/// Fails to compile, with one sentence, unless X is a tensor or container of numbers.
+template <class X>
+using require_number_table =
+    compared_numbers_expected<number_range<X> || (number_expression<X> && !mask_expression<X>), X>;
 
 /// The largest number that is not above a + b, for finite a and b.
 inline long double sum_rounded_down(long double a, long double b) noexcept {
@@ -14982,11 +15078,11 @@ inline long double sum_rounded_down(long double a, long double b) noexcept {
     return lost < 0 ? std::nextafter(sum, -std::numeric_limits<long double>::infinity()) : sum;
 }
 
-template <class X, class L, class H>
+template <bool Fits, class X, class L, class H>
 auto make_between(const char* name, X&& x, L lo, H hi) {
     if constexpr (number_range<X>) {
-        return make_between(name, hold(x), lo, hi);
-    } else if constexpr (require_numbers<X>()) {
+        return make_between<Fits>(name, hold(x), lo, hi);
+    } else if constexpr (Fits) {
         using element = std::remove_cv_t<value_type_t<X>>;
         return make_element_mask(name, std::forward<X>(x), compare_between<element>(lo, hi));
     } else {
@@ -14994,11 +15090,11 @@ auto make_between(const char* name, X&& x, L lo, H hi) {
     }
 }
 
-template <class X, class L, class H>
+template <bool Fits, class X, class L, class H>
 auto make_outside(const char* name, X&& x, L lo, H hi) {
     if constexpr (number_range<X>) {
-        return make_outside(name, hold(x), lo, hi);
-    } else if constexpr (require_numbers<X>()) {
+        return make_outside<Fits>(name, hold(x), lo, hi);
+    } else if constexpr (Fits) {
         using element = std::remove_cv_t<value_type_t<X>>;
         return make_element_mask(name, std::forward<X>(x), compare_outside<element>(lo, hi));
     } else {
@@ -15024,7 +15120,8 @@ auto make_outside(const char* name, X&& x, L lo, H hi) {
 template <class X, class L, class H>
     requires(std::is_arithmetic_v<L> && std::is_arithmetic_v<H>)
 auto keep_between(X&& x, L lo, H hi) {
-    return detail::make_between("keep_between", std::forward<X>(x), lo, hi);
+    constexpr bool fits = detail::require_number_table<X>();
+    return detail::make_between<fits>("keep_between", std::forward<X>(x), lo, hi);
 }
 
 /// Keeps x < lo or x > hi.
@@ -15044,7 +15141,8 @@ auto keep_between(X&& x, L lo, H hi) {
 template <class X, class L, class H>
     requires(std::is_arithmetic_v<L> && std::is_arithmetic_v<H>)
 auto keep_outside(X&& x, L lo, H hi) {
-    return detail::make_outside("keep_outside", std::forward<X>(x), lo, hi);
+    constexpr bool fits = detail::require_number_table<X>();
+    return detail::make_outside<fits>("keep_outside", std::forward<X>(x), lo, hi);
 }
 
 /// Keeps value - tolerance <= x <= value + tolerance.
@@ -15067,7 +15165,8 @@ template <class X, class V, class T>
 auto keep_close_to(X&& x, V value, T tolerance) {
     const auto middle = static_cast<long double>(value);
     const auto radius = static_cast<long double>(tolerance);
-    return detail::make_between(
+    constexpr bool fits = detail::require_number_table<X>();
+    return detail::make_between<fits>(
         "keep_close_to", std::forward<X>(x), -detail::sum_rounded_down(-middle, radius),
         detail::sum_rounded_down(middle, radius)
     );
@@ -15089,7 +15188,7 @@ auto keep_finite(X&& x) {
         return keep_finite(detail::hold(x));
     } else if constexpr (detail::require_numbers<X>()) {
         using element = std::numeric_limits<std::remove_cv_t<value_type_t<X>>>;
-        return detail::make_between(
+        return detail::make_between<true>(
             "keep_finite", std::forward<X>(x), element::lowest(), element::max()
         );
     } else {
@@ -15136,14 +15235,36 @@ struct order_function {
     }
 };
 
+/// The threshold where none is given.
+struct no_threshold {};
+
+template <bool Fits, class... /*T*/>
+struct threshold_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits,
+            "xmask: a threshold is a number, or a tensor or container of numbers, and comes second: "
+            "keep_above(x, 0.5)."
+        );
+        return Fits;
+    }
+};
+
+/// Fails to compile, with one sentence, unless X is a tensor or container of numbers, and T is one,
+/// too, or a number.
+template <class X, class T>
+using require_threshold = require_all<
+    require_number_table<X>,
+    threshold_expected<number_table<T> || std::is_arithmetic_v<std::decay_t<T>>, T>>;
+
 /// The mask of comparing x with a number or a tensor.
-template <class Order, class X, class T>
+template <class Order, bool Fits, class X, class T>
 auto make_threshold(const char* name, X&& x, T&& t) {
     if constexpr (number_range<X>) {
-        return make_threshold<Order>(name, hold(x), std::forward<T>(t));
+        return make_threshold<Order, Fits>(name, hold(x), std::forward<T>(t));
     } else if constexpr (number_range<T>) {
-        return make_threshold<Order>(name, std::forward<X>(x), hold(t));
-    } else if constexpr (require_numbers<X>()) {
+        return make_threshold<Order, Fits>(name, std::forward<X>(x), hold(t));
+    } else if constexpr (Fits) {
         using element = std::remove_cv_t<value_type_t<X>>;
         if constexpr (expression<T>) {
             require_broadcast(name, "a threshold", t.shape(), x.shape());
@@ -15153,9 +15274,6 @@ auto make_threshold(const char* name, X&& x, T&& t) {
                 is_true()
             );
         } else {
-            static_assert(
-                std::is_arithmetic_v<std::decay_t<T>>, "xmask: a threshold is a number or a tensor."
-            );
             return make_element_mask(name, std::forward<X>(x), compare_number<Order, element>(t));
         }
     } else {
@@ -15179,16 +15297,18 @@ auto make_threshold(const char* name, X&& x, T&& t) {
 /// @throws std::invalid_argument where t does not broadcast into x.
 ///
 /// Cost: a comparison for each register of x where t is a number; nothing is stored.
-template <class X, class T>
-auto keep_above(X&& x, T&& t) {
-    return detail::make_threshold<detail::is_above>(
+template <class X, class T = detail::no_threshold>
+auto keep_above(X&& x, T&& t = {}) {
+    constexpr bool fits = detail::require_threshold<X, T>();
+    return detail::make_threshold<detail::is_above, fits>(
         "keep_above", std::forward<X>(x), std::forward<T>(t)
     );
 }
 
 template <expression X, class T>
 auto keep_above(X& x XMASK_LIFETIMEBOUND, T&& t) {
-    return detail::make_threshold<detail::is_above>("keep_above", x, std::forward<T>(t));
+    constexpr bool fits = detail::require_threshold<X, T>();
+    return detail::make_threshold<detail::is_above, fits>("keep_above", x, std::forward<T>(t));
 }
 
 /// Keeps x >= t.
@@ -15206,16 +15326,20 @@ auto keep_above(X& x XMASK_LIFETIMEBOUND, T&& t) {
 /// @throws std::invalid_argument where t does not broadcast into x.
 ///
 /// Cost: a comparison for each register of x where t is a number; nothing is stored.
-template <class X, class T>
-auto keep_at_least(X&& x, T&& t) {
-    return detail::make_threshold<detail::is_at_least>(
+template <class X, class T = detail::no_threshold>
+auto keep_at_least(X&& x, T&& t = {}) {
+    constexpr bool fits = detail::require_threshold<X, T>();
+    return detail::make_threshold<detail::is_at_least, fits>(
         "keep_at_least", std::forward<X>(x), std::forward<T>(t)
     );
 }
 
 template <expression X, class T>
 auto keep_at_least(X& x XMASK_LIFETIMEBOUND, T&& t) {
-    return detail::make_threshold<detail::is_at_least>("keep_at_least", x, std::forward<T>(t));
+    constexpr bool fits = detail::require_threshold<X, T>();
+    return detail::make_threshold<detail::is_at_least, fits>(
+        "keep_at_least", x, std::forward<T>(t)
+    );
 }
 
 /// Keeps x < t.
@@ -15233,16 +15357,18 @@ auto keep_at_least(X& x XMASK_LIFETIMEBOUND, T&& t) {
 /// @throws std::invalid_argument where t does not broadcast into x.
 ///
 /// Cost: a comparison for each register of x where t is a number; nothing is stored.
-template <class X, class T>
-auto keep_below(X&& x, T&& t) {
-    return detail::make_threshold<detail::is_below>(
+template <class X, class T = detail::no_threshold>
+auto keep_below(X&& x, T&& t = {}) {
+    constexpr bool fits = detail::require_threshold<X, T>();
+    return detail::make_threshold<detail::is_below, fits>(
         "keep_below", std::forward<X>(x), std::forward<T>(t)
     );
 }
 
 template <expression X, class T>
 auto keep_below(X& x XMASK_LIFETIMEBOUND, T&& t) {
-    return detail::make_threshold<detail::is_below>("keep_below", x, std::forward<T>(t));
+    constexpr bool fits = detail::require_threshold<X, T>();
+    return detail::make_threshold<detail::is_below, fits>("keep_below", x, std::forward<T>(t));
 }
 
 /// Keeps x <= t.
@@ -15260,16 +15386,18 @@ auto keep_below(X& x XMASK_LIFETIMEBOUND, T&& t) {
 /// @throws std::invalid_argument where t does not broadcast into x.
 ///
 /// Cost: a comparison for each register of x where t is a number; nothing is stored.
-template <class X, class T>
-auto keep_at_most(X&& x, T&& t) {
-    return detail::make_threshold<detail::is_at_most>(
+template <class X, class T = detail::no_threshold>
+auto keep_at_most(X&& x, T&& t = {}) {
+    constexpr bool fits = detail::require_threshold<X, T>();
+    return detail::make_threshold<detail::is_at_most, fits>(
         "keep_at_most", std::forward<X>(x), std::forward<T>(t)
     );
 }
 
 template <expression X, class T>
 auto keep_at_most(X& x XMASK_LIFETIMEBOUND, T&& t) {
-    return detail::make_threshold<detail::is_at_most>("keep_at_most", x, std::forward<T>(t));
+    constexpr bool fits = detail::require_threshold<X, T>();
+    return detail::make_threshold<detail::is_at_most, fits>("keep_at_most", x, std::forward<T>(t));
 }
 
 /// Keeps x == t.
@@ -15287,16 +15415,18 @@ auto keep_at_most(X& x XMASK_LIFETIMEBOUND, T&& t) {
 /// @throws std::invalid_argument where t does not broadcast into x.
 ///
 /// Cost: a comparison for each register of x where t is a number; nothing is stored.
-template <class X, class T>
-auto keep_equal(X&& x, T&& t) {
-    return detail::make_threshold<detail::is_equal>(
+template <class X, class T = detail::no_threshold>
+auto keep_equal(X&& x, T&& t = {}) {
+    constexpr bool fits = detail::require_threshold<X, T>();
+    return detail::make_threshold<detail::is_equal, fits>(
         "keep_equal", std::forward<X>(x), std::forward<T>(t)
     );
 }
 
 template <expression X, class T>
 auto keep_equal(X& x XMASK_LIFETIMEBOUND, T&& t) {
-    return detail::make_threshold<detail::is_equal>("keep_equal", x, std::forward<T>(t));
+    constexpr bool fits = detail::require_threshold<X, T>();
+    return detail::make_threshold<detail::is_equal, fits>("keep_equal", x, std::forward<T>(t));
 }
 
 /// Keeps x != t.
@@ -15314,16 +15444,20 @@ auto keep_equal(X& x XMASK_LIFETIMEBOUND, T&& t) {
 /// @throws std::invalid_argument where t does not broadcast into x.
 ///
 /// Cost: a comparison for each register of x where t is a number; nothing is stored.
-template <class X, class T>
-auto keep_not_equal(X&& x, T&& t) {
-    return detail::make_threshold<detail::is_not_equal>(
+template <class X, class T = detail::no_threshold>
+auto keep_not_equal(X&& x, T&& t = {}) {
+    constexpr bool fits = detail::require_threshold<X, T>();
+    return detail::make_threshold<detail::is_not_equal, fits>(
         "keep_not_equal", std::forward<X>(x), std::forward<T>(t)
     );
 }
 
 template <expression X, class T>
 auto keep_not_equal(X& x XMASK_LIFETIMEBOUND, T&& t) {
-    return detail::make_threshold<detail::is_not_equal>("keep_not_equal", x, std::forward<T>(t));
+    constexpr bool fits = detail::require_threshold<X, T>();
+    return detail::make_threshold<detail::is_not_equal, fits>(
+        "keep_not_equal", x, std::forward<T>(t)
+    );
 }
 
 /// Keeps |x| > t, as magnitude pruning does.
@@ -15341,19 +15475,19 @@ auto keep_not_equal(X& x XMASK_LIFETIMEBOUND, T&& t) {
 /// @throws std::invalid_argument where t does not broadcast into x.
 ///
 /// Cost: two comparisons for each register where t is a number; nothing is stored.
-template <class X, class T>
-auto keep_magnitude_above(X&& x, T&& t) {
+template <class X, class T = detail::no_threshold>
+auto keep_magnitude_above(X&& x, T&& t = {}) {
     if constexpr (detail::number_table<T>) {
-        return detail::make_threshold<detail::beyond>(
+        constexpr bool fits = detail::require_threshold<X, T>();
+        return detail::make_threshold<detail::beyond, fits>(
             "keep_magnitude_above", std::forward<X>(x), std::forward<T>(t)
         );
-    } else {
-        static_assert(
-            std::is_arithmetic_v<std::decay_t<T>>, "xmask: a threshold is a number or a tensor."
-        );
-        return detail::make_outside(
+    } else if constexpr (detail::require_threshold<X, T>()) {
+        return detail::make_outside<true>(
             "keep_magnitude_above", std::forward<X>(x), detail::negated(t), t
         );
+    } else {
+        return detail::refused_mask();
     }
 }
 } // namespace xmask::inline XMASK_ABI
@@ -16503,9 +16637,9 @@ consteval bool require_lengths() {
     return integers;
 }
 
-template <padding Side, class L>
+template <padding Side, bool Fits, class L>
 auto make_lengths(const char* name, L&& lengths, std::size_t n) {
-    if constexpr (require_lengths<L>()) {
+    if constexpr (Fits) {
         using rule = lengths_rule<held_t<L>, Side>;
         return mask(rule(name, hold(std::forward<L>(lengths)), n));
     } else {
@@ -16530,14 +16664,16 @@ auto make_lengths(const char* name, L&& lengths, std::size_t n) {
 /// Cost: a word costs a shift; a tensor of lengths costs no memory.
 template <class L>
 auto keep_lengths(L&& lengths, std::size_t n) {
-    return detail::make_lengths<detail::padding::right>(
+    return detail::make_lengths<detail::padding::right, detail::require_lengths<L>()>(
         "keep_lengths", std::forward<L>(lengths), n
     );
 }
 
 template <detail::has_memory L>
 auto keep_lengths(L& lengths XMASK_LIFETIMEBOUND, std::size_t n) {
-    return detail::make_lengths<detail::padding::right>("keep_lengths", lengths, n);
+    return detail::make_lengths<detail::padding::right, detail::require_lengths<L>()>(
+        "keep_lengths", lengths, n
+    );
 }
 
 /// Keeps the first columns of each row, as many as a list says.
@@ -16554,7 +16690,10 @@ auto keep_lengths(L& lengths XMASK_LIFETIMEBOUND, std::size_t n) {
 /// Cost: a word costs a shift; memory for the list.
 template <detail::arithmetic T>
 auto keep_lengths(std::initializer_list<T> lengths, std::size_t n) {
-    return keep_lengths(detail::hold(lengths), n);
+    return detail::make_lengths<
+        detail::padding::right, detail::require_lengths<std::initializer_list<T>>()>(
+        "keep_lengths", detail::hold(lengths), n
+    );
 }
 
 /// Keeps the last lengths[...] of n columns in each row: a batch padded on the left.
@@ -16573,12 +16712,16 @@ auto keep_lengths(std::initializer_list<T> lengths, std::size_t n) {
 /// Cost: a word costs a shift; a tensor of lengths costs no memory.
 template <class L>
 auto keep_last(L&& lengths, std::size_t n) {
-    return detail::make_lengths<detail::padding::left>("keep_last", std::forward<L>(lengths), n);
+    return detail::make_lengths<detail::padding::left, detail::require_lengths<L>()>(
+        "keep_last", std::forward<L>(lengths), n
+    );
 }
 
 template <detail::has_memory L>
 auto keep_last(L& lengths XMASK_LIFETIMEBOUND, std::size_t n) {
-    return detail::make_lengths<detail::padding::left>("keep_last", lengths, n);
+    return detail::make_lengths<detail::padding::left, detail::require_lengths<L>()>(
+        "keep_last", lengths, n
+    );
 }
 
 /// Keeps the last columns of each row, as many as a list says.
@@ -16595,7 +16738,10 @@ auto keep_last(L& lengths XMASK_LIFETIMEBOUND, std::size_t n) {
 /// Cost: a word costs a shift; memory for the list.
 template <detail::arithmetic T>
 auto keep_last(std::initializer_list<T> lengths, std::size_t n) {
-    return keep_last(detail::hold(lengths), n);
+    return detail::make_lengths<
+        detail::padding::left, detail::require_lengths<std::initializer_list<T>>()>(
+        "keep_last", detail::hold(lengths), n
+    );
 }
 } // namespace xmask::inline XMASK_ABI
 
@@ -17021,9 +17167,9 @@ private:
     F m_function;
 };
 
-template <class S, class F>
+template <bool Fits, class S, class F>
 auto make_function(S shape, F&& f) {
-    if constexpr (require_index_function<std::decay_t<F>, S>()) {
+    if constexpr (Fits) {
         return mask(function_rule<S, std::decay_t<F>>(std::move(shape), std::forward<F>(f)));
     } else {
         return refused_mask();
@@ -17047,7 +17193,11 @@ auto make_function(S shape, F&& f) {
 /// Cost: nothing is stored; each element costs a call.
 template <class S, class F>
 auto keep_if(const S& shape, F&& f) {
-    return detail::make_function(detail::to_shape("keep_if", shape), std::forward<F>(f));
+    using shape_type = decltype(detail::to_shape("keep_if", shape));
+    return detail::make_function<
+        detail::require_index_function<std::decay_t<F>, std::decay_t<shape_type>>()>(
+        detail::to_shape("keep_if", shape), std::forward<F>(f)
+    );
 }
 
 /// Keeps the elements for whose indices a function is true, for a shape in braces.
@@ -17066,7 +17216,10 @@ auto keep_if(const S& shape, F&& f) {
 /// Cost: nothing is stored; each element costs a call.
 template <std::size_t N, class F>
 auto keep_if(const std::size_t (&shape)[N], F&& f) {
-    return detail::make_function(std::to_array(shape), std::forward<F>(f));
+    return detail::make_function<
+        detail::require_index_function<std::decay_t<F>, std::array<std::size_t, N>>()>(
+        std::to_array(shape), std::forward<F>(f)
+    );
 }
 } // namespace xmask::inline XMASK_ABI
 
@@ -18041,7 +18194,7 @@ template <class C>
 auto keep_packed(C&& cumulative, std::size_t n) {
     if constexpr (detail::require_boundaries<C>()) {
         decltype(auto) table = detail::hold(std::forward<C>(cumulative));
-        return detail::make_lengths<detail::padding::right>(
+        return detail::make_lengths<detail::padding::right, true>(
             "keep_packed", detail::lengths_between("keep_packed", table), n
         );
     } else {
@@ -21085,9 +21238,9 @@ private:
     End m_end;
 };
 
-template <class X, class I>
+template <bool Fits, class X, class I>
 auto make_through_first(X&& tokens, I&& ids) {
-    if constexpr (require_tokens<X, I>()) {
+    if constexpr (Fits) {
         auto test = make_token_test<token_t<X>>(std::forward<I>(ids));
         return make_marked(std::forward<X>(tokens), through_first<decltype(test)>(std::move(test)));
     } else {
@@ -21095,9 +21248,9 @@ auto make_through_first(X&& tokens, I&& ids) {
     }
 }
 
-template <class X, class B, class E>
+template <bool Fits, class X, class B, class E>
 auto make_between_markers(X&& tokens, B&& begin, E&& end) {
-    if constexpr (require_tokens<X, B, E>()) {
+    if constexpr (Fits) {
         auto begins = make_marker_test<token_t<X>>(std::forward<B>(begin));
         auto ends = make_token_test<token_t<X>>(std::forward<E>(end));
         using finder = between_markers<decltype(begins), decltype(ends)>;
@@ -21128,7 +21281,9 @@ auto make_between_markers(X&& tokens, B&& begin, E&& end) {
 /// that costs a shift.
 template <class X, class I>
 auto keep_through_first(X&& tokens, I&& ids) {
-    return detail::make_through_first(std::forward<X>(tokens), std::forward<I>(ids));
+    return detail::make_through_first<detail::require_tokens<X, I>()>(
+        std::forward<X>(tokens), std::forward<I>(ids)
+    );
 }
 
 /// Keeps each row through its first token that is in a list; the whole row where none is.
@@ -21150,7 +21305,9 @@ auto keep_through_first(X&& tokens, I&& ids) {
 /// that costs a shift.
 template <class X, detail::arithmetic T>
 auto keep_through_first(X&& tokens, std::initializer_list<T> ids) {
-    return detail::make_through_first(std::forward<X>(tokens), ids);
+    return detail::make_through_first<detail::require_tokens<X, std::initializer_list<T>>()>(
+        std::forward<X>(tokens), ids
+    );
 }
 
 /// Keeps the tokens between a begin marker and the next end marker.
@@ -21178,7 +21335,7 @@ auto keep_through_first(X&& tokens, std::initializer_list<T> ids) {
 /// word reads the row again.
 template <class X, class B, class E>
 auto keep_between_markers(X&& tokens, B&& begin, E&& end) {
-    return detail::make_between_markers(
+    return detail::make_between_markers<detail::require_tokens<X, B, E>()>(
         std::forward<X>(tokens), std::forward<B>(begin), std::forward<E>(end)
     );
 }
@@ -21210,7 +21367,10 @@ template <class X, detail::arithmetic T, detail::arithmetic U>
 auto keep_between_markers(
     X&& tokens, std::initializer_list<T> begin, std::initializer_list<U> end
 ) {
-    return detail::make_between_markers(std::forward<X>(tokens), begin, end);
+    return detail::make_between_markers<
+        detail::require_tokens<X, std::initializer_list<T>, std::initializer_list<U>>()>(
+        std::forward<X>(tokens), begin, end
+    );
 }
 } // namespace xmask::inline XMASK_ABI
 
@@ -21221,9 +21381,9 @@ auto keep_between_markers(
 namespace xmask::inline XMASK_ABI {
 namespace detail {
 /// The mask of a test of each token.
-template <class X, class I>
+template <bool Fits, class X, class I>
 auto make_tokens(const char* name, X&& tokens, I&& ids) {
-    if constexpr (require_tokens<X, I>()) {
+    if constexpr (Fits) {
         return make_element_mask(
             name, std::forward<X>(tokens), make_token_test<token_t<X>>(std::forward<I>(ids))
         );
@@ -21253,12 +21413,16 @@ auto make_tokens(const char* name, X&& tokens, I&& ids) {
 /// instructions a token, one of them a look into a table.
 template <class X, class I>
 auto keep_tokens(X&& tokens, I&& ids) {
-    return detail::make_tokens("keep_tokens", std::forward<X>(tokens), std::forward<I>(ids));
+    return detail::make_tokens<detail::require_tokens<X, I>()>(
+        "keep_tokens", std::forward<X>(tokens), std::forward<I>(ids)
+    );
 }
 
 template <expression X, class I>
 auto keep_tokens(X& tokens XMASK_LIFETIMEBOUND, I&& ids) {
-    return detail::make_tokens("keep_tokens", tokens, std::forward<I>(ids));
+    return detail::make_tokens<detail::require_tokens<X, I>()>(
+        "keep_tokens", tokens, std::forward<I>(ids)
+    );
 }
 
 /// Keeps the tokens that are in a list.
@@ -21279,7 +21443,9 @@ auto keep_tokens(X& tokens XMASK_LIFETIMEBOUND, I&& ids) {
 /// instructions a token, one of them a look into a table.
 template <class X, detail::arithmetic T>
 auto keep_tokens(X&& tokens, std::initializer_list<T> ids) {
-    return detail::make_tokens("keep_tokens", std::forward<X>(tokens), ids);
+    return detail::make_tokens<detail::require_tokens<X, std::initializer_list<T>>()>(
+        "keep_tokens", std::forward<X>(tokens), ids
+    );
 }
 
 /// Drops the tokens that are among ids, and keeps all others.
@@ -21302,14 +21468,19 @@ auto keep_tokens(X&& tokens, std::initializer_list<T> ids) {
 template <class X, class I>
 auto drop_tokens(X&& tokens, I&& ids) {
     return detail::complement(
-        "drop_tokens",
-        detail::make_tokens("keep_tokens", std::forward<X>(tokens), std::forward<I>(ids))
+        "drop_tokens", detail::make_tokens<detail::require_tokens<X, I>()>(
+                           "keep_tokens", std::forward<X>(tokens), std::forward<I>(ids)
+                       )
     );
 }
 
 template <expression X, class I>
 auto drop_tokens(X& tokens XMASK_LIFETIMEBOUND, I&& ids) {
-    return detail::complement("drop_tokens", keep_tokens(tokens, std::forward<I>(ids)));
+    return detail::complement(
+        "drop_tokens", detail::make_tokens<detail::require_tokens<X, I>()>(
+                           "keep_tokens", tokens, std::forward<I>(ids)
+                       )
+    );
 }
 
 /// Drops the tokens that are in a list, and keeps all others.
@@ -21331,7 +21502,9 @@ auto drop_tokens(X& tokens XMASK_LIFETIMEBOUND, I&& ids) {
 template <class X, detail::arithmetic T>
 auto drop_tokens(X&& tokens, std::initializer_list<T> ids) {
     return detail::complement(
-        "drop_tokens", detail::make_tokens("keep_tokens", std::forward<X>(tokens), ids)
+        "drop_tokens", detail::make_tokens<detail::require_tokens<X, std::initializer_list<T>>()>(
+                           "keep_tokens", std::forward<X>(tokens), ids
+                       )
     );
 }
 } // namespace xmask::inline XMASK_ABI
@@ -21901,13 +22074,8 @@ consteval bool require_weights() {
 
 /// Fails to compile, with one sentence, where M is neither a mask, nor weights, nor both.
 template <class M>
-consteval bool require_counted() {
-    if constexpr (weighted_mask_expression<M>) {
-        return true;
-    } else {
-        return require_mask_or_weights<M>();
-    }
-}
+using require_counted = mask_or_weights_expected<
+    weighted_mask_expression<M> || mask_expression<M> || weight_expression<M>, M>;
 } // namespace detail
 
 /// Gives a mask whose kept elements have weights, for losses, masked_sum and masked_mean.
@@ -22994,17 +23162,20 @@ consteval bool is_numbers() {
     }
 }
 
+template <bool Fits, class... /*P, Q*/>
+struct loss_tensors_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits,
+            "xmask: a loss takes tensors (or lazy expressions) of real numbers, and a target of any numbers; convert an integer prediction first."
+        );
+        return Fits;
+    }
+};
+
 /// Fails to compile, with one sentence, unless P is real and each Q holds numbers.
 template <class P, class... Q>
-consteval bool require_real() {
-    constexpr bool fits = is_real<P>() && (is_numbers<Q>() && ...);
-    static_assert(
-        fits,
-        "xmask: a loss takes tensors (or lazy expressions) of real numbers, and a target of any numbers; "
-        "convert an integer prediction first."
-    );
-    return fits;
-}
+using require_real = loss_tensors_expected<is_real<P>() && (is_numbers<Q>() && ...), P, Q...>;
 
 /// The type in which a loss is computed: the type of its real operands.
 template <class P, class Q>
@@ -23058,35 +23229,59 @@ auto call_with_function(const char* name, const F& function, const S& shape, Cal
     }
 }
 
-/// Fails to compile, with one sentence, unless F has a value and, for a gradient, a derivative.
-template <class F, class T, class G>
-consteval bool require_function() {
-    constexpr bool derives = has_operand<F> || std::is_same_v<std::decay_t<G>, no_gradient> ||
-                             requires(const F& f, const T& x) {
-                                 { f.derivative(x, x) } -> std::convertible_to<T>;
-                             };
-    constexpr bool has_value = has_operand<F> || element_function<F, T>;
-    static_assert(
-        has_value && derives,
-        "xmask: the function of a loss is a struct with `value(p, t) const` and, for a gradient, "
-        "`derivative(p, t) const`, of numbers; or two lambdas of (p, t): masked_loss(p, t, m, value, derivative, "
-        "gradient)."
-    );
-    return has_value && derives;
+/// Whether F has a value and, for a gradient, a derivative. True where P and Q are no tensors.
+template <class F, class P, class Q, class... G>
+consteval bool is_loss_function() {
+    if constexpr (!has_operand<F> && is_real<P>() && is_numbers<Q>()) {
+        using T = loss_element_t<P, Q>;
+        constexpr bool derives = (std::is_same_v<std::decay_t<G>, no_gradient> && ...) ||
+                                 requires(const F& f, const T& x) {
+                                     { f.derivative(x, x) } -> std::convertible_to<T>;
+                                 };
+        return element_function<F, T> && derives;
+    }
+    return true;
 }
 
-/// Fails to compile, with one sentence, unless G can be written as a gradient.
+template <bool Fits, class... /*F*/>
+struct loss_function_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits,
+            "xmask: the function of a loss is a struct with `value(p, t) const` and, for a gradient, `derivative(p, t) const`, of numbers; or two lambdas of (p, t): masked_loss(p, t, m, value, derivative, gradient)."
+        );
+        return Fits;
+    }
+};
+
+template <bool Fits, class... /*G*/>
+struct gradient_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits,
+            "xmask: the last argument of a loss, its gradient, is a tensor, of_mean(tensor) or scaled(tensor, factor), and is written: neither const nor lazy."
+        );
+        return Fits;
+    }
+};
+
+/// Whether G can be written as a gradient.
 template <class G>
-consteval bool require_gradient() {
-    constexpr bool fits = requires {
-        typename gradient_traits<std::remove_reference_t<G>>::container;
-    } && writable<typename gradient_traits<std::remove_reference_t<G>>::container>;
-    static_assert(
-        fits, "xmask: the last argument of a loss, its gradient, is a tensor, of_mean(tensor) or "
-              "scaled(tensor, factor), and is written: neither const nor lazy."
-    );
-    return fits;
-}
+concept writable_gradient = requires {
+    typename gradient_traits<std::remove_reference_t<G>>::container;
+} && writable<typename gradient_traits<std::remove_reference_t<G>>::container>;
+
+/// Fails to compile, with one sentence, unless G can be written as a gradient, or is none.
+template <class G>
+using require_gradient =
+    gradient_expected<writable_gradient<G> || std::is_same_v<std::decay_t<G>, no_gradient>, G>;
+
+/// Fails to compile, with one sentence, unless F is a function of these tensors, over what M counts,
+/// and each G can be written as its gradient.
+template <class F, class P, class Q, class M, class... G>
+using require_element_loss = require_all<
+    require_gradient<G>..., require_real<P, Q>, require_counted<M>,
+    loss_function_expected<is_loss_function<F, P, Q, G...>(), F>>;
 
 /// Calls the check of a function, if there is one: it throws for bad options.
 template <class F>
@@ -23096,29 +23291,22 @@ void check_options(const char* function, const F& f) {
     }
 }
 
-/// The loss of a function over what m counts, and its gradient. Checks everything first.
+/// The loss of a function over what m counts, and its gradient. Checks all values first.
 template <class F, class P, class Q, class M, class G>
 loss sum_of_elements(
     const char* name, const F& f, const P& prediction, const Q& target, const M& m, G&& gradient
 ) {
-    if constexpr (require_real<P, Q>() && require_counted<M>()) {
-        using element = loss_element_t<P, Q>;
-        if constexpr (require_function<F, element, G>()) {
-            check_options(name, f);
-            require_same_shape(
-                name, "the prediction", prediction.shape(), "the target", target.shape()
-            );
-            return call_with_function<element>(
-                name, f, prediction.shape(),
-                [&](const auto& function, const auto&... more) {
-                    return to_loss(element_sum<element>(
-                        name, function, m, gradient, prediction, target, more...
-                    ));
-                }
+    using element = loss_element_t<P, Q>;
+    check_options(name, f);
+    require_same_shape(name, "the prediction", prediction.shape(), "the target", target.shape());
+    return call_with_function<element>(
+        name, f, prediction.shape(),
+        [&](const auto& function, const auto&... more) {
+            return to_loss(
+                element_sum<element>(name, function, m, gradient, prediction, target, more...)
             );
         }
-    }
-    return {};
+    );
 }
 
 /// The value of a loss, as a functor of xtensor.
@@ -23161,28 +23349,21 @@ auto each_value(const char* name, const F& f, P&& prediction, Q&& target) {
     }
 }
 
-/// The losses of single elements, lazy, times what m says. Checks everything first.
+/// The losses of single elements, lazy, times what m says. Checks all values first.
 template <class F, class P, class Q, class M>
 auto each_element(const char* name, const F& f, P&& prediction, Q&& target, M&& m) {
-    if constexpr (require_real<P, Q>() && require_counted<M>()) {
-        using element = loss_element_t<P, Q>;
-        if constexpr (require_function<F, element, no_gradient>()) {
-            check_options(name, f);
-            require_same_shape(
-                name, "the prediction", prediction.shape(), "the target", target.shape()
-            );
-            require_counted_shape(name, m, prediction.shape());
-            auto values =
-                each_value<element>(name, f, std::forward<P>(prediction), std::forward<Q>(target));
-            if constexpr (weighted_mask_expression<M>) {
-                return multiply(
-                    multiply(std::move(values), std::forward<M>(m).weights()),
-                    std::forward<M>(m).mask()
-                );
-            } else {
-                return multiply(std::move(values), std::forward<M>(m));
-            }
-        }
+    using element = loss_element_t<P, Q>;
+    check_options(name, f);
+    require_same_shape(name, "the prediction", prediction.shape(), "the target", target.shape());
+    require_counted_shape(name, m, prediction.shape());
+    auto values =
+        each_value<element>(name, f, std::forward<P>(prediction), std::forward<Q>(target));
+    if constexpr (weighted_mask_expression<M>) {
+        return multiply(
+            multiply(std::move(values), std::forward<M>(m).weights()), std::forward<M>(m).mask()
+        );
+    } else {
+        return multiply(std::move(values), std::forward<M>(m));
     }
 }
 } // namespace detail
@@ -23241,8 +23422,12 @@ public:
     template <class P, class Q, class M>
     loss operator()(const P& prediction, const Q& target, const M& m, const Options& options = {})
         const {
-        const detail::no_gradient none{};
-        return own().sum(prediction, target, m, options, none);
+        if constexpr (typename Loss::template fits<P, Q, M, detail::no_gradient>()) {
+            const detail::no_gradient none{};
+            return own().sum(prediction, target, m, options, none);
+        } else {
+            return {};
+        }
     }
 
     /// Gives the loss, and writes its gradient.
@@ -23259,7 +23444,11 @@ public:
     template <class P, class Q, class M, class G>
         requires(!std::same_as<std::remove_cvref_t<G>, Options>)
     loss operator()(const P& prediction, const Q& target, const M& m, G&& gradient) const {
-        return (*this)(prediction, target, m, Options{}, std::forward<G>(gradient));
+        if constexpr (typename Loss::template fits<P, Q, M, G>()) {
+            return own().sum(prediction, target, m, Options{}, gradient);
+        } else {
+            return {};
+        }
     }
 
     /// Gives the loss with options, and writes its gradient.
@@ -23278,7 +23467,7 @@ public:
     loss operator()(
         const P& prediction, const Q& target, const M& m, const Options& options, G&& gradient
     ) const {
-        if constexpr (detail::require_gradient<G>()) {
+        if constexpr (typename Loss::template fits<P, Q, M, G>()) {
             return own().sum(prediction, target, m, options, gradient);
         } else {
             return {};
@@ -23368,13 +23557,20 @@ public:
     ///     xt::xarray<float> of_rows = xmask::masked_mean(xmask::masked_huber.each(p, t, m, {.delta = 0.5}), m, -1);
     template <class P, class Q, class M>
     auto each(P&& prediction, Q&& target, M&& m, const F& options = {}) const {
-        return detail::each_element(
-            m_name, options, std::forward<P>(prediction), std::forward<Q>(target),
-            std::forward<M>(m)
-        );
+        if constexpr (detail::require_element_loss<F, P, Q, M>()) {
+            return detail::each_element(
+                m_name, options, std::forward<P>(prediction), std::forward<Q>(target),
+                std::forward<M>(m)
+            );
+        } else {
+            return detail::refused();
+        }
     }
 
 private:
+    template <class P, class Q, class M, class G>
+    using fits = detail::require_element_loss<F, P, Q, M, G>;
+
     template <class P, class Q, class M, class G>
     loss sum(const P& prediction, const Q& target, const M& m, const F& options, G& gradient)
         const {
@@ -23424,7 +23620,12 @@ loss masked_loss(const E& e, const M& m) {
 template <class F, class P, class Q, class M>
     requires(!expression<F>)
 loss masked_loss(const F& function, const P& prediction, const Q& target, const M& m) {
-    return element_loss<F>("masked_loss")(prediction, target, m, function);
+    if constexpr (detail::require_element_loss<F, P, Q, M>()) {
+        const detail::no_gradient none{};
+        return detail::sum_of_elements("masked_loss", function, prediction, target, m, none);
+    } else {
+        return {};
+    }
 }
 
 /// Gives a loss of your own by its function and its derivative, and writes its gradient.
@@ -23449,9 +23650,11 @@ template <class F, class P, class Q, class M, class G>
 loss masked_loss(
     const F& function, const P& prediction, const Q& target, const M& m, G&& gradient
 ) {
-    return element_loss<F>("masked_loss")(
-        prediction, target, m, function, std::forward<G>(gradient)
-    );
+    if constexpr (detail::require_element_loss<F, P, Q, M, G>()) {
+        return detail::sum_of_elements("masked_loss", function, prediction, target, m, gradient);
+    } else {
+        return {};
+    }
 }
 } // namespace xmask::inline XMASK_ABI
 
@@ -24476,34 +24679,48 @@ inline constexpr bool is_probabilities = [] {
     }
 }();
 
+/// Whether Q is a target of classes for the prediction P, or, with Probabilities, a target of
+/// probabilities.
+template <class P, class Q, bool Probabilities>
+inline constexpr bool is_target_of_classes = [] {
+    if constexpr (real_expression<P> && expression<Q> && !mask_expression<Q>) {
+        using target = std::remove_cv_t<value_type_t<Q>>;
+        return (std::integral<target> && !std::same_as<target, bool>) ||
+               (Probabilities && is_probabilities<Q>);
+    } else {
+        return false;
+    }
+}();
+
+template <bool Fits, class... /*P, Q*/>
+struct classes_or_probabilities_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits,
+            "xmask: cross entropy takes a prediction of real logits, and a target of integer classes or of real probabilities, one a class."
+        );
+        return Fits;
+    }
+};
+
+template <bool Fits, class... /*P, Q*/>
+struct classes_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits,
+            "xmask: masked_nll takes a prediction of real log-probabilities and a target of integer classes."
+        );
+        return Fits;
+    }
+};
+
 /// Fails to compile, with one sentence, unless Q is a target of classes for the prediction P, or,
 /// with Probabilities, a target of probabilities.
 template <class P, class Q, bool Probabilities>
-consteval bool require_classes() {
-    constexpr bool fits = [] {
-        if constexpr (expression<P> && expression<Q> && !mask_expression<Q>) {
-            using target = std::remove_cv_t<value_type_t<Q>>;
-            return std::is_floating_point_v<std::remove_cv_t<value_type_t<P>>> &&
-                   ((std::integral<target> && !std::same_as<target, bool>) ||
-                    (Probabilities && is_probabilities<Q>));
-        } else {
-            return false;
-        }
-    }();
-    if constexpr (Probabilities) {
-        static_assert(
-            fits,
-            "xmask: cross entropy takes a prediction of real logits, and a target of integer classes or of "
-            "real probabilities, one a class."
-        );
-    } else {
-        static_assert(
-            fits,
-            "xmask: masked_nll takes a prediction of real log-probabilities and a target of integer classes."
-        );
-    }
-    return fits;
-}
+using require_classes = std::conditional_t<
+    Probabilities,
+    classes_or_probabilities_expected<is_target_of_classes<P, Q, Probabilities>, P, Q>,
+    classes_expected<is_target_of_classes<P, Q, Probabilities>, P, Q>>;
 } // namespace xmask::inline XMASK_ABI::detail
 
 /// @file
@@ -25228,7 +25445,7 @@ public:
     ///     xt::xarray<float> losses = xmask::masked_cross_entropy.each(logits, classes, m);
     template <class P, class Q, class M>
     auto each(const P& prediction, const Q& target, const M& m, const Options& options = {}) const {
-        if constexpr (detail::require_classes<P, Q, of_logits>() && detail::require_counted<M>()) {
+        if constexpr (fits<P, Q, M, detail::no_gradient>()) {
             using T = std::remove_cv_t<value_type_t<P>>;
             // The prediction's shape without classes. What does not fit is refused before it is
             // used.
@@ -25243,19 +25460,22 @@ public:
                 losses.data()[position] = static_cast<T>(one.sum());
             });
             return losses;
+        } else {
+            return detail::refused();
         }
     }
 
 private:
     template <class P, class Q, class M, class G>
+    using fits = detail::require_all<
+        detail::require_gradient<G>, detail::require_classes<P, Q, of_logits>,
+        detail::require_counted<M>>;
+
+    template <class P, class Q, class M, class G>
     static loss sum(
         const P& prediction, const Q& target, const M& m, const Options& options, G& gradient
     ) {
-        if constexpr (detail::require_classes<P, Q, of_logits>() && detail::require_counted<M>()) {
-            return visit(prediction, target, m, options, gradient, [](std::size_t, const loss&) {});
-        } else {
-            return {};
-        }
+        return visit(prediction, target, m, options, gradient, [](std::size_t, const loss&) {});
     }
 
     /// The loss; calls f(position, loss) for each position that counts, and writes the gradient.
@@ -25437,20 +25657,29 @@ template <class T>
 using wide_t =
     std::conditional_t<(std::is_floating_point_v<T> && sizeof(T) > sizeof(double)), T, double>;
 
+template <bool Fits, class... /*X*/>
+struct reduced_tensor_expected {
+    consteval operator bool() const {
+        static_assert(Fits, "xmask: a reduction is of a tensor (or lazy expression) of numbers.");
+        return Fits;
+    }
+};
+
+template <bool Fits, class... /*X, M*/>
+struct reduced_tensor_expected_first {
+    consteval operator bool() const {
+        static_assert(
+            Fits, "xmask: the tensor comes first, the mask second; here the mask comes first."
+        );
+        return Fits;
+    }
+};
+
 /// Fails to compile, with one sentence, unless X is a tensor of numbers and M a mask.
 template <class X, class M>
-consteval bool require_reducible() {
-    constexpr bool numbers = number_expression<X>;
-    static_assert(numbers, "xmask: a reduction is of a tensor (or lazy expression) of numbers.");
-    static_assert(
-        in_order<X, M>, "xmask: the tensor comes first, the mask second; here the mask comes first."
-    );
-    if constexpr (numbers && in_order<X, M>) {
-        return require_mask<M>();
-    } else {
-        return false;
-    }
-}
+using require_reducible = require_all<
+    reduced_tensor_expected<number_expression<X>, X>,
+    reduced_tensor_expected_first<in_order<X, M>, X, M>, require_mask<M>>;
 
 template <class E>
 using element_t = std::remove_cv_t<value_type_t<E>>;
@@ -25670,6 +25899,8 @@ folded_axes<typename Fold::state> fold_over(
 
 // ==== xmask/reduce/upstream.hpp ====
 
+#include <type_traits>
+
 /// @file
 /// The order in which all gradients are called: the tensor, the mask, the upstream gradient, then
 /// axes and options.
@@ -25684,17 +25915,21 @@ concept upstream_argument = expression<U> && !mask_expression<U>;
 template <class U, class A>
 concept gradient_arguments = (expression<U> && axes_argument<A>) || upstream_argument<A>;
 
+template <bool Fits, class... /*U*/>
+struct gradient_order_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits,
+            "xmask: a gradient takes the tensor, the mask, the upstream gradient (that of what the result feeds), "
+            "then axes and options, in this order."
+        );
+        return Fits;
+    }
+};
+
 /// Fails to compile, with one sentence, where the upstream gradient is not in its place.
 template <class... U>
-consteval bool require_gradient_order() {
-    constexpr bool ordered = (upstream_argument<U> && ...);
-    static_assert(
-        ordered,
-        "xmask: a gradient takes the tensor, the mask, the upstream gradient (that of what the result "
-        "feeds), then axes and options, in this order."
-    );
-    return ordered;
-}
+using require_gradient_order = gradient_order_expected<(upstream_argument<U> && ...), U...>;
 } // namespace xmask::inline XMASK_ABI::detail
 
 /// @file
@@ -25712,7 +25947,7 @@ struct no_options {};
 ///
 ///     // Fails to compile, with one sentence, unless x is reducible under m.
 ///     template <class X, class M>
-///     static consteval bool fits();
+///     using fits = require_reducible<X, M>;
 ///
 ///     // The result over everything or over kept_axes; `function` is the name for errors.
 ///     template <class X, class M, reduced_axes Axes>
@@ -25731,7 +25966,7 @@ concept reduction_formula = std::is_empty_v<F> && requires(typename F::options o
 ///
 ///     // Fails to compile, with one sentence, unless these have a gradient.
 ///     template <class X, class M, class... U>
-///     static consteval bool has_gradient();
+///     using has_gradient = require_differentiable<X, M, U...>;
 ///
 ///     template <class X, class M, class U>
 ///     static auto gradient(
@@ -25883,7 +26118,7 @@ public:
     template <class X, class M, class O = options_type>
         requires detail::options_argument<O, options_type>
     auto operator()(const X& x, const M& m, Given... given, const O& options = {}) const {
-        if constexpr (Formula::template fits<X, M>()) {
+        if constexpr (typename Formula::template fits<X, M>()) {
             return Formula::of(
                 m_name, x, m, detail::everything(), detail::to_options<options_type>(options),
                 given...
@@ -25906,7 +26141,7 @@ public:
     template <class X, class M, class A = braced_axes>
         requires detail::axes_argument<A>
     auto operator()(const X& x, const M& m, Given... given, const A& axes) const {
-        if constexpr (Formula::template fits<X, M>()) {
+        if constexpr (typename Formula::template fits<X, M>()) {
             return detail::with_rank<detail::rank_without<X, A>()>(
                 along(x, m, axes, options_type(), given...)
             );
@@ -25948,7 +26183,7 @@ public:
     template <class X, class M, class A = braced_axes, class O = options_type>
         requires(detail::axes_argument<A> && detail::options_argument<O, options_type>)
     auto operator()(const X& x, const M& m, Given... given, const A& axes, const O& options) const {
-        if constexpr (Formula::template fits<X, M>()) {
+        if constexpr (typename Formula::template fits<X, M>()) {
             // Only options with fields may keep the axes.
             constexpr bool drops_axes = std::same_as<O, when_empty>;
             return detail::with_rank<drops_axes ? detail::rank_without<X, A>() : detail::any_rank>(
@@ -26035,7 +26270,7 @@ public:
         requires(detail::gradient_arguments<U, A> && detail::options_argument<O, options_type>)
     auto operator()(const X& x, const M& m, const U& upstream, const A& axes, const O& options = {})
         const {
-        if constexpr (Formula::template has_gradient<X, M, U>()) {
+        if constexpr (typename Formula::template has_gradient<X, M, U>()) {
             return Formula::gradient(
                 m_name, x, m, detail::kept_axes(m_name, x.shape(), axes), upstream,
                 detail::to_options<options_type>(options)
@@ -26055,7 +26290,7 @@ public:
     template <class X, class M, class O = options_type>
         requires detail::options_argument<O, options_type>
     auto operator()(const X& x, const M& m, double upstream = 1, const O& options = {}) const {
-        if constexpr (Formula::template has_gradient<X, M>()) {
+        if constexpr (typename Formula::template has_gradient<X, M>()) {
             return Formula::gradient(
                 m_name, x, m,
                 detail::kept_axes(m_name, x.shape(), detail::every_axis(x.dimension())), upstream,
@@ -26074,25 +26309,25 @@ private:
 /// of one position of the result share.
 
 namespace xmask::inline XMASK_ABI::detail {
-template <class X>
-consteval bool require_real_element() {
-    constexpr bool real = std::is_floating_point_v<element_t<X>>;
-    static_assert(
-        real, "xmask: a gradient is by a tensor of real numbers; convert integers first."
-    );
-    return real;
-}
-
-template <class X, class M, class... U>
-consteval bool require_differentiable() {
-    if constexpr (!require_gradient_order<U...>()) {
-        return false;
-    } else if constexpr (require_reducible<X, M>()) {
-        return require_real_element<X>();
-    } else {
-        return false;
+template <bool Fits, class... /*X*/>
+struct differentiable_tensor_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits, "xmask: a gradient is by a tensor of real numbers; convert integers first."
+        );
+        return Fits;
     }
-}
+};
+
+/// Fails to compile, with one sentence, unless X is a tensor of real numbers.
+template <class X>
+using require_real_element = differentiable_tensor_expected<real_expression<X>, X>;
+
+/// Fails to compile, with one sentence, unless these are the tensor, the mask and the upstream
+/// gradient of a gradient.
+template <class X, class M, class... U>
+using require_differentiable =
+    require_all<require_gradient_order<U...>, require_reducible<X, M>, require_real_element<X>>;
 
 /// The arguments of most reductions: a mask without weights, reduce_options, and no options of the
 /// gradient.
@@ -26101,14 +26336,10 @@ struct plain_arguments {
     using gradient_options = no_options;
 
     template <class X, class M>
-    static consteval bool fits() {
-        return require_reducible<X, M>();
-    }
+    using fits = require_reducible<X, M>;
 
     template <class X, class M, class... U>
-    static consteval bool has_gradient() {
-        return require_differentiable<X, M, U...>();
-    }
+    using has_gradient = require_differentiable<X, M, U...>;
 };
 
 /// e, broadcast to the shape of the result, where the mask keeps, 0 elsewhere. Only kept elements
@@ -27264,27 +27495,28 @@ inline constexpr reduction_gradient<detail::min_formula> masked_min_gradient("ma
 /// The arguments of a lambda of `auto`: registers that say what they are not.
 
 namespace xmask::inline XMASK_ABI::detail::registers {
-/// Fails to compile, with one sentence: a register is not one number.
-template <class V>
-consteval bool refuse_number() {
-    constexpr bool is_number = std::is_arithmetic_v<V>;
-    static_assert(
-        is_number,
-        "xmask: a lambda of `auto` is called with registers: write xsimd::abs in place of std::abs, and so on, and "
-        "xsimd::select(condition, a, b) in place of ?: and if; or write a lambda of double, which takes anything."
-    );
-    return is_number;
-}
+/// Fails to compile, with one sentence, where it becomes an N: a register is not one number.
+template <class V, class N>
+class refused_number {
+    static constexpr bool is_number = std::is_arithmetic_v<V>;
+
+public:
+    explicit(std::is_same_v<N, bool>) operator N() const noexcept {
+        static_assert(
+            is_number,
+            "xmask: a lambda of `auto` is called with registers: write xsimd::abs in place of std::abs, and so on, and "
+            "xsimd::select(condition, a, b) in place of ?: and if; or write a lambda of double, which takes anything."
+        );
+        return N();
+    }
+};
 
 /// A comparison of registers: for each lane whether it holds.
 template <class V>
-class register_condition : public V::batch_bool_type {
+class register_condition : public V::batch_bool_type, public refused_number<V, bool> {
 public:
     XMASK_INLINE register_condition(const typename V::batch_bool_type& x) noexcept
         : V::batch_bool_type(x) {}
-
-    /// Fails to compile: a condition decides about one number.
-    explicit operator bool() const noexcept { return refuse_number<V>(); }
 };
 
 /// A register that fails to compile, with one sentence, where a number is expected: by functions of
@@ -27292,16 +27524,13 @@ public:
 ///
 /// @tparam V  the type of the register
 template <class V>
-class register_value : public V {
+class register_value : public V, public refused_number<V, double> {
 public:
     XMASK_INLINE register_value(const V& x) noexcept : V(x) {}
 
     template <class N>
         requires std::is_arithmetic_v<N>
     XMASK_INLINE register_value(N x) noexcept : V(static_cast<typename V::value_type>(x)) {}
-
-    /// Fails to compile: a function of <cmath> takes one number.
-    operator double() const noexcept { return refuse_number<V>() ? 1 : 0; }
 
     XMASK_INLINE register_value operator-() const noexcept { return V::operator-(); }
 };
@@ -27543,10 +27772,12 @@ consteval bool require_derivative() {
 template <class P, class Q, class M, class Value>
     requires expression<P>
 loss masked_loss(const P& prediction, const Q& target, const M& m, const Value& value) {
-    constexpr bool in_registers = detail::all_take_lanes<P, Q, Value>();
-    return masked_loss(
-        detail::lambda_loss<Value, Value, in_registers>(value, value), prediction, target, m
-    );
+    using function = detail::lambda_loss<Value, Value, detail::all_take_lanes<P, Q, Value>()>;
+    if constexpr (detail::require_element_loss<function, P, Q, M>()) {
+        return masked_loss(function(value, value), prediction, target, m);
+    } else {
+        return {};
+    }
 }
 
 /// A loss of your own by two lambdas of (p, t): its value, and its derivative by p. One pass
@@ -27575,10 +27806,14 @@ loss masked_loss(
 ) {
     if constexpr (detail::require_derivative<Derivative>()) {
         constexpr bool in_registers = detail::all_take_lanes<P, Q, Value, Derivative>();
-        return masked_loss(
-            detail::lambda_loss<Value, Derivative, in_registers>(value, derivative), prediction,
-            target, m, std::forward<G>(gradient)...
-        );
+        using function = detail::lambda_loss<Value, Derivative, in_registers>;
+        if constexpr (detail::require_element_loss<function, P, Q, M, G...>()) {
+            return masked_loss(
+                function(value, derivative), prediction, target, m, std::forward<G>(gradient)...
+            );
+        } else {
+            return {};
+        }
     } else {
         return {};
     }
@@ -27915,26 +28150,32 @@ inline constexpr reduction_gradient<detail::logsumexp_formula> masked_logsumexp_
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-template <class X, class M>
-consteval bool require_summable() {
-    constexpr bool numbers = number_expression<X>;
-    static_assert(
-        numbers, "xmask: sums and means are of a tensor (or lazy expression) of numbers."
-    );
-    static_assert(
-        in_order<X, M>, "xmask: the tensor comes first, the mask second; here the mask comes first."
-    );
-    if constexpr (numbers && in_order<X, M> && require_counted<M>()) {
-        constexpr bool weighable = mask_expression<M> || std::is_floating_point_v<value_type_t<X>>;
+template <bool Fits, class... /*X*/>
+struct summed_tensor_expected {
+    consteval operator bool() const {
         static_assert(
-            weighable,
-            "xmask: real weights go with a tensor of real numbers; convert the tensor first."
+            Fits, "xmask: sums and means are of a tensor (or lazy expression) of numbers."
         );
-        return weighable;
-    } else {
-        return false;
+        return Fits;
     }
-}
+};
+
+template <bool Fits, class... /*X, M*/>
+struct real_tensor_of_weights_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits, "xmask: real weights go with a tensor of real numbers; convert the tensor first."
+        );
+        return Fits;
+    }
+};
+
+/// Fails to compile, with one sentence, unless X is a tensor of numbers and M counts its elements.
+template <class X, class M>
+using require_summable = require_all<
+    summed_tensor_expected<number_expression<X>, X>,
+    reduced_tensor_expected_first<in_order<X, M>, X, M>, require_counted<M>,
+    real_tensor_of_weights_expected<mask_expression<M> || real_expression<X>, X, M>>;
 
 /// The sum at one position of the result, and its weight: the number of elements or the sum of
 /// their weights.
@@ -28027,20 +28268,11 @@ struct sum_arguments {
     using gradient_options = no_options;
 
     template <class X, class M>
-    static consteval bool fits() {
-        return require_summable<X, M>();
-    }
+    using fits = require_summable<X, M>;
 
     template <class X, class M, class... U>
-    static consteval bool has_gradient() {
-        if constexpr (!require_gradient_order<U...>()) {
-            return false;
-        } else if constexpr (require_summable<X, M>()) {
-            return require_real_element<X>();
-        } else {
-            return false;
-        }
-    }
+    using has_gradient =
+        require_all<require_gradient_order<U...>, require_summable<X, M>, require_real_element<X>>;
 
     /// u at each element that counts, or u / weight of its position; times the weights of m.
     template <class X, class M, class U>
@@ -28332,20 +28564,22 @@ void standardize(
     write_kept<R>(result, lazy_function(standardized(), x, by.mean, by.scale), m);
 }
 
-/// Fails to compile, with one sentence, unless a standardized x fits into x.
-template <class X, class M>
-consteval bool require_standardizable() {
-    if constexpr (require_reducible<X, M>()) {
-        constexpr bool real = std::is_floating_point_v<element_t<X>>;
+template <bool Fits, class... /*X*/>
+struct standardized_tensor_expected {
+    consteval operator bool() const {
         static_assert(
-            real,
+            Fits,
             "xmask: only a tensor of real numbers can be standardized in place; convert integers first."
         );
-        return real;
-    } else {
-        return false;
+        return Fits;
     }
-}
+};
+
+/// Fails to compile, with one sentence, unless a standardized x fits into x.
+template <class X, class M>
+using require_standardizable = require_all<
+    require_reducible<X, M>, standardized_tensor_expected<real_expression<X>, X>,
+    require_target<X>>;
 
 /// (g - mean of g - y * mean of g y) * scale, of y = (x - mean of x) * scale; the means first.
 struct standardized_slope {
@@ -28448,7 +28682,7 @@ template <class X, class M, class A = std::initializer_list<std::ptrdiff_t>>
 void masked_standardize_inplace(
     X&& x, const M& m, const A& axes, const standardize_options& options = {}
 ) {
-    if constexpr (detail::require_standardizable<X, M>() && detail::require_target<X>()) {
+    if constexpr (detail::require_standardizable<X, M>()) {
         detail::with_mask_apart(m, x, [&](const auto& apart) {
             detail::standardize<detail::element_t<X>>(
                 "masked_standardize_inplace", x, x, apart, axes, options
@@ -29925,32 +30159,36 @@ struct row_maker<row_mapped<F, CTM, CTX...>> {
     }
 };
 
+template <bool Fits, class... /*X*/>
+struct real_tensors_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits,
+            "xmask: this takes tensors (or lazy expressions) of real numbers, the mask after them; convert integers first."
+        );
+        return Fits;
+    }
+};
+
+/// Fails to compile, with one sentence, unless all X are tensors of real numbers.
 template <class... X>
-consteval bool require_real_tensors() {
-    constexpr bool real = ([] {
-        if constexpr (expression<X> && !mask_expression<X>) {
-            return std::is_floating_point_v<std::remove_cv_t<value_type_t<X>>>;
-        } else {
-            return false;
-        }
-    }() && ...);
-    static_assert(
-        real,
-        "xmask: this takes tensors (or lazy expressions) of real numbers, the mask after them; convert integers first."
-    );
-    return real;
-}
+using require_real_tensors = real_tensors_expected<(real_expression<X> && ...), X...>;
+
+/// Fails to compile, with one sentence, unless X is a tensor of real numbers and M a mask.
+template <class X, class M>
+using require_lines = require_all<require_real_tensors<X>, require_mask<M>>;
+
+/// Fails to compile, with one sentence, unless X is a tensor of real numbers that can be written,
+/// and M a mask.
+template <class X, class M>
+using require_lines_inplace =
+    require_all<require_real_tensors<X>, require_target<X>, require_mask<M>>;
 
 /// Fails to compile, with one sentence, unless these are the tensor, the mask and the upstream
 /// gradient of a gradient along an axis.
 template <class X, class M, class G>
-consteval bool require_row_gradient() {
-    if constexpr (require_gradient_order<G>()) {
-        return require_real_tensors<X, G>() && require_mask<M>();
-    } else {
-        return false;
-    }
-}
+using require_row_gradient =
+    require_all<require_gradient_order<G>, require_real_tensors<X, G>, require_mask<M>>;
 
 template <class... X>
 using real_of = std::common_type_t<std::remove_cv_t<value_type_t<X>>...>;
@@ -30165,7 +30403,7 @@ template <class X, class M>
 auto masked_normalize(
     X&& x, M&& m, std::ptrdiff_t axis = -1, const normalize_options& options = {}
 ) {
-    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M, X>()) {
+    if constexpr (detail::require_lines<X, M>()) {
         detail::require_norm("masked_normalize", options, false);
         return detail::make_row_mapped(
             "masked_normalize", detail::normalize_function<detail::real_of<X>>{{options}}, axis,
@@ -30198,8 +30436,7 @@ template <class X, class M>
 void masked_normalize_inplace(
     X&& x, const M& m, std::ptrdiff_t axis = -1, const normalize_options& options = {}
 ) {
-    if constexpr (detail::require_real_tensors<X>() && detail::require_target<X>() &&
-                  detail::require_mask<M, X>()) {
+    if constexpr (detail::require_lines_inplace<X, M>()) {
         constexpr const char* function = "masked_normalize_inplace";
         detail::require_norm(function, options, false);
         detail::map_inplace(
@@ -31410,28 +31647,28 @@ using softmax_of = softmax_function<T>;
 template <class T>
 using softmin_of = softmax_function<T, true>;
 
-/// Maps the lines of x by F, lazily.
-template <template <class> class F, class X, class M>
+/// Maps the lines of x by F, lazily, where the arguments fit.
+template <template <class> class F, bool Fits, class X, class M>
 auto map_lines(const char* name, X&& x, M&& m, std::ptrdiff_t axis) {
-    if constexpr (require_real_tensors<X>() && require_mask<M, X>()) {
+    if constexpr (Fits) {
         return make_row_mapped(name, F<real_of<X>>(), axis, std::forward<M>(m), std::forward<X>(x));
     } else {
         return refused();
     }
 }
 
-/// Maps the lines of x by F, in place.
-template <template <class> class F, class X, class M>
+/// Maps the lines of x by F, in place, where the arguments fit.
+template <template <class> class F, bool Fits, class X, class M>
 void map_lines_inplace(const char* name, X&& x, const M& m, std::ptrdiff_t axis) {
-    if constexpr (require_real_tensors<X>() && require_target<X>() && require_mask<M, X>()) {
+    if constexpr (Fits) {
         map_inplace(name, F<real_of<X>>(), axis, m, x);
     }
 }
 
-/// The gradient of such a map, of its result y and of the gradient by y.
-template <template <class> class F, class Y, class M, class G>
+/// The gradient of such a map, of its result y and of the gradient by y, where the arguments fit.
+template <template <class> class F, bool Fits, class Y, class M, class G>
 auto map_line_slopes(const char* name, Y&& y, M&& m, G&& upstream, std::ptrdiff_t axis) {
-    if constexpr (require_row_gradient<Y, M, G>()) {
+    if constexpr (Fits) {
         return make_row_mapped(
             name, F<real_of<Y, G>>(), axis, std::forward<M>(m), std::forward<Y>(y),
             std::forward<G>(upstream)
@@ -31465,7 +31702,8 @@ auto map_line_slopes(const char* name, Y&& y, M&& m, G&& upstream, std::ptrdiff_
 ///     // 0   0   0
 template <class X, class M>
 auto masked_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
-    return detail::map_lines<detail::softmax_of>(
+    constexpr bool fits = detail::require_lines<X, M>();
+    return detail::map_lines<detail::softmax_of, fits>(
         "masked_softmax", std::forward<X>(x), std::forward<M>(m), axis
     );
 }
@@ -31484,7 +31722,8 @@ auto masked_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
 ///     xmask::masked_softmax_inplace(scores, m);
 template <class X, class M>
 void masked_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
-    detail::map_lines_inplace<detail::softmax_of>(
+    constexpr bool fits = detail::require_lines_inplace<X, M>();
+    detail::map_lines_inplace<detail::softmax_of, fits>(
         "masked_softmax_inplace", std::forward<X>(x), m, axis
     );
 }
@@ -31509,7 +31748,8 @@ void masked_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
 ///     // 0.0976648 0.636855 0.265481 0
 template <class X, class M>
 auto masked_softmin(X&& x, M&& m, std::ptrdiff_t axis = -1) {
-    return detail::map_lines<detail::softmin_of>(
+    constexpr bool fits = detail::require_lines<X, M>();
+    return detail::map_lines<detail::softmin_of, fits>(
         "masked_softmin", std::forward<X>(x), std::forward<M>(m), axis
     );
 }
@@ -31533,7 +31773,8 @@ auto masked_softmin(X&& x, M&& m, std::ptrdiff_t axis = -1) {
 ///     // 0.0976648 0.636855 0.265481 0
 template <class X, class M>
 void masked_softmin_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
-    detail::map_lines_inplace<detail::softmin_of>(
+    constexpr bool fits = detail::require_lines_inplace<X, M>();
+    detail::map_lines_inplace<detail::softmin_of, fits>(
         "masked_softmin_inplace", std::forward<X>(x), m, axis
     );
 }
@@ -31554,7 +31795,8 @@ void masked_softmin_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
 ///     xt::xtensor<float, 2> logs = xmask::masked_log_softmax(scores, m);
 template <class X, class M>
 auto masked_log_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
-    return detail::map_lines<detail::log_softmax_function>(
+    constexpr bool fits = detail::require_lines<X, M>();
+    return detail::map_lines<detail::log_softmax_function, fits>(
         "masked_log_softmax", std::forward<X>(x), std::forward<M>(m), axis
     );
 }
@@ -31573,7 +31815,8 @@ auto masked_log_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
 ///     xmask::masked_log_softmax_inplace(scores, m);
 template <class X, class M>
 void masked_log_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
-    detail::map_lines_inplace<detail::log_softmax_function>(
+    constexpr bool fits = detail::require_lines_inplace<X, M>();
+    detail::map_lines_inplace<detail::log_softmax_function, fits>(
         "masked_log_softmax_inplace", std::forward<X>(x), m, axis
     );
 }
@@ -31597,7 +31840,8 @@ void masked_log_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
 ///     // 14.0312 -0.611328 -4.01562 0
 template <class Y, class M, class G>
 auto masked_softmax_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axis = -1) {
-    return detail::map_line_slopes<detail::softmax_gradient_function>(
+    constexpr bool fits = detail::require_row_gradient<Y, M, G>();
+    return detail::map_line_slopes<detail::softmax_gradient_function, fits>(
         "masked_softmax_gradient", std::forward<Y>(result), std::forward<M>(m),
         std::forward<G>(upstream), axis
     );
@@ -31622,7 +31866,8 @@ auto masked_softmax_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axi
 ///     // -14.0312 0.611328 4.01562 0
 template <class Y, class M, class G>
 auto masked_softmin_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axis = -1) {
-    return detail::map_line_slopes<detail::softmin_gradient_function>(
+    constexpr bool fits = detail::require_row_gradient<Y, M, G>();
+    return detail::map_line_slopes<detail::softmin_gradient_function, fits>(
         "masked_softmin_gradient", std::forward<Y>(result), std::forward<M>(m),
         std::forward<G>(upstream), axis
     );
@@ -31647,7 +31892,8 @@ auto masked_softmin_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axi
 ///     // -1.88158 1.1165 3.3785 0
 template <class Y, class M, class G>
 auto masked_log_softmax_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axis = -1) {
-    return detail::map_line_slopes<detail::log_softmax_gradient_function>(
+    constexpr bool fits = detail::require_row_gradient<Y, M, G>();
+    return detail::map_line_slopes<detail::log_softmax_gradient_function, fits>(
         "masked_log_softmax_gradient", std::forward<Y>(result), std::forward<M>(m),
         std::forward<G>(upstream), axis
     );

@@ -232,10 +232,14 @@ private:
     shape_type m_shape;
 };
 
-/// The mask of a combination. Fails to compile, with one sentence, where A or B is not a mask.
-template <class How, class A, class B>
+/// Fails to compile, with one sentence, where A or B is not a mask.
+template <class A, class B>
+using require_masks = require_all<require_mask<A>, require_mask<B>>;
+
+/// The mask of a combination, where A and B are masks.
+template <class How, bool Fits = true, class A, class B>
 auto combine(A&& a, B&& b) {
-    if constexpr (require_mask<A>() && require_mask<B>()) {
+    if constexpr (Fits) {
         using rule = pair_rule<How, closure_t<A>, closure_t<B>>;
         return mask(rule(std::forward<A>(a), std::forward<B>(b)));
     } else if constexpr (mask_expression<A>) {

@@ -14,6 +14,7 @@
 #include "lazy.hpp"
 #include "mask_rows.hpp"
 #include "overlap.hpp"
+#include "requirement.hpp"
 #include "row.hpp"
 #include "shape.hpp"
 #include "target.hpp"
@@ -95,54 +96,81 @@ template <class M>
 concept holds_weights =
     weight_expression<M> || requires { requires std::remove_cvref_t<M>::holds_weights; };
 
-// These assert constants, not concepts: compilers explain a failed concept in many lines.
+template <bool Fits, class... /*M*/>
+struct mask_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits,
+            "xmask: a mask is expected here. A boolean or numeric tensor does not say what true means: write "
+            "xmask::keep_where(b) if true means keep, xmask::drop_where(b) if true means drop."
+        );
+        return Fits;
+    }
+};
+
+template <bool Fits, class... /*M*/>
+struct mask_without_weights_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits,
+            "xmask: a mask is expected here. Real weights go with what multiplies: xmask::multiply, masked_sum, "
+            "masked_mean and losses; xmask::keep_not_equal(weights, 0) is a mask of what they do not give 0."
+        );
+        return Fits;
+    }
+};
+
+template <bool Fits, class... /*M*/>
+struct mask_or_weights_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits,
+            "xmask: a mask, or a tensor of real weights, is expected here. A boolean tensor does not say what true "
+            "means: write xmask::keep_where(b) if true means keep, xmask::drop_where(b) if true means drop."
+        );
+        return Fits;
+    }
+};
+
+template <bool Fits, class... /*E*/>
+struct tensor_expected_first {
+    consteval operator bool() const {
+        static_assert(
+            Fits,
+            "xmask: the tensor comes first, the mask second; the first argument here is not a tensor."
+        );
+        return Fits;
+    }
+};
+
+template <bool Fits, class... /*E*/>
+struct target_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits,
+            "xmask: what is changed in place is a tensor or view that is not const; a lazy expression is assigned "
+            "to a tensor first."
+        );
+        return Fits;
+    }
+};
 
 /// Fails to compile, with one sentence, where M is not a mask. Says nothing where the tensor X is a
 /// mask: then the arguments are swapped, which the check of X says.
 template <class M, class X = void>
-consteval bool require_mask() {
-    constexpr bool is_mask = mask_expression<M>;
-    if constexpr (mask_expression<X>) {
-        return is_mask;
-    } else if constexpr (holds_weights<M>) {
-        static_assert(
-            is_mask,
-            "xmask: a mask is expected here. Real weights go with what multiplies: xmask::multiply, masked_sum, "
-            "masked_mean and losses; xmask::keep_not_equal(weights, 0) is a mask of what they do not give 0."
-        );
-    } else {
-        static_assert(
-            is_mask,
-            "xmask: a mask is expected here. A boolean or numeric tensor does not say what true means: write "
-            "xmask::keep_where(b) if true means keep, xmask::drop_where(b) if true means drop."
-        );
-    }
-    return is_mask;
-}
+using require_mask = require_all<
+    mask_without_weights_expected<mask_expression<X> || !holds_weights<M>, M>,
+    mask_expected<mask_expression<X> || mask_expression<M>, M>>;
 
 /// Fails to compile, with one sentence, where M is neither a mask nor real weights.
 template <class M>
-consteval bool require_mask_or_weights() {
-    constexpr bool is_counted = mask_expression<M> || weight_expression<M>;
-    static_assert(
-        is_counted,
-        "xmask: a mask, or a tensor of real weights, is expected here. A boolean tensor does not say what true "
-        "means: write xmask::keep_where(b) if true means keep, xmask::drop_where(b) if true means drop."
-    );
-    return is_counted;
-}
+using require_mask_or_weights =
+    mask_or_weights_expected<mask_expression<M> || weight_expression<M>, M>;
 
 /// Fails to compile, with one sentence, where E is not a tensor but a number, a container or a
 /// mask.
 template <class E>
-consteval bool require_tensor() {
-    constexpr bool is_tensor = expression<E> && !mask_expression<E>;
-    static_assert(
-        is_tensor,
-        "xmask: the tensor comes first, the mask second; the first argument here is not a tensor."
-    );
-    return is_tensor;
-}
+using require_tensor = tensor_expected_first<expression<E> && !mask_expression<E>, E>;
 
 /// Whether the arguments of a reduction are in order: not a mask before a tensor. A mask may be the
 /// tensor of a reduction; its elements are 0 and 1.
@@ -156,25 +184,11 @@ concept writable = expression<E> && !std::is_const_v<std::remove_reference_t<E>>
 
 /// Fails to compile, with one sentence, where E cannot be written.
 template <class E>
-consteval bool require_target() {
-    constexpr bool can_be_written = writable<E>;
-    static_assert(
-        can_be_written,
-        "xmask: what is changed in place is a tensor or view that is not const; a lazy expression is assigned to a "
-        "tensor first."
-    );
-    return can_be_written;
-}
+using require_target = target_expected<writable<E>, E>;
 
 /// Fails to compile, with one sentence, where E is not a tensor or cannot be written to.
 template <class E>
-consteval bool require_tensor_target() {
-    if constexpr (require_tensor<E>()) {
-        return require_target<E>();
-    } else {
-        return false;
-    }
-}
+using require_tensor_target = require_all<require_tensor<E>, require_target<E>>;
 
 /// The delegate that writes a mask as elements of 0 and 1.
 template <class T, class Columns>

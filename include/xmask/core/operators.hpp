@@ -30,7 +30,8 @@ namespace xmask::inline XMASK_ABI {
 template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator&&(A&& a, B&& b) {
-    return detail::combine<detail::both>(std::forward<A>(a), std::forward<B>(b));
+    constexpr bool fits = detail::require_masks<A, B>();
+    return detail::combine<detail::both, fits>(std::forward<A>(a), std::forward<B>(b));
 }
 
 /// Keeps what both masks keep. Of named masks: the result refers to a and b.
@@ -42,7 +43,8 @@ auto operator&&(A&& a, B&& b) {
 template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator&&(A& a XMASK_LIFETIMEBOUND, B& b XMASK_LIFETIMEBOUND) {
-    return detail::combine<detail::both>(a, b);
+    constexpr bool fits = detail::require_masks<A, B>();
+    return detail::combine<detail::both, fits>(a, b);
 }
 
 /// Keeps what both masks keep. Of a named mask and another: the result refers to a, and holds b.
@@ -54,7 +56,8 @@ auto operator&&(A& a XMASK_LIFETIMEBOUND, B& b XMASK_LIFETIMEBOUND) {
 template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator&&(A& a XMASK_LIFETIMEBOUND, B&& b) {
-    return detail::combine<detail::both>(a, std::forward<B>(b));
+    constexpr bool fits = detail::require_masks<A, B>();
+    return detail::combine<detail::both, fits>(a, std::forward<B>(b));
 }
 
 /// Keeps what both masks keep. Of a mask and a named one: the result holds a, and refers to b.
@@ -66,7 +69,8 @@ auto operator&&(A& a XMASK_LIFETIMEBOUND, B&& b) {
 template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator&&(A&& a, B& b XMASK_LIFETIMEBOUND) {
-    return detail::combine<detail::both>(std::forward<A>(a), b);
+    constexpr bool fits = detail::require_masks<A, B>();
+    return detail::combine<detail::both, fits>(std::forward<A>(a), b);
 }
 
 /// Keeps what both masks keep; `&` and `&&` are one operation.
@@ -82,7 +86,8 @@ auto operator&&(A&& a, B& b XMASK_LIFETIMEBOUND) {
 template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator&(A&& a, B&& b) {
-    return detail::combine<detail::both>(std::forward<A>(a), std::forward<B>(b));
+    constexpr bool fits = detail::require_masks<A, B>();
+    return detail::combine<detail::both, fits>(std::forward<A>(a), std::forward<B>(b));
 }
 
 /// Keeps what either mask keeps.
@@ -101,7 +106,8 @@ auto operator&(A&& a, B&& b) {
 template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator||(A&& a, B&& b) {
-    return detail::combine<detail::either>(std::forward<A>(a), std::forward<B>(b));
+    constexpr bool fits = detail::require_masks<A, B>();
+    return detail::combine<detail::either, fits>(std::forward<A>(a), std::forward<B>(b));
 }
 
 /// Keeps what either mask keeps. Of named masks: the result refers to a and b.
@@ -113,7 +119,8 @@ auto operator||(A&& a, B&& b) {
 template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator||(A& a XMASK_LIFETIMEBOUND, B& b XMASK_LIFETIMEBOUND) {
-    return detail::combine<detail::either>(a, b);
+    constexpr bool fits = detail::require_masks<A, B>();
+    return detail::combine<detail::either, fits>(a, b);
 }
 
 /// Keeps what either mask keeps. Of a named mask and another: the result refers to a, and holds b.
@@ -125,7 +132,8 @@ auto operator||(A& a XMASK_LIFETIMEBOUND, B& b XMASK_LIFETIMEBOUND) {
 template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator||(A& a XMASK_LIFETIMEBOUND, B&& b) {
-    return detail::combine<detail::either>(a, std::forward<B>(b));
+    constexpr bool fits = detail::require_masks<A, B>();
+    return detail::combine<detail::either, fits>(a, std::forward<B>(b));
 }
 
 /// Keeps what either mask keeps. Of a mask and a named one: the result holds a, and refers to b.
@@ -137,7 +145,8 @@ auto operator||(A& a XMASK_LIFETIMEBOUND, B&& b) {
 template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator||(A&& a, B& b XMASK_LIFETIMEBOUND) {
-    return detail::combine<detail::either>(std::forward<A>(a), b);
+    constexpr bool fits = detail::require_masks<A, B>();
+    return detail::combine<detail::either, fits>(std::forward<A>(a), b);
 }
 
 /// Keeps what either mask keeps; `|` and `||` are one operation.
@@ -153,7 +162,8 @@ auto operator||(A&& a, B& b XMASK_LIFETIMEBOUND) {
 template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator|(A&& a, B&& b) {
-    return detail::combine<detail::either>(std::forward<A>(a), std::forward<B>(b));
+    constexpr bool fits = detail::require_masks<A, B>();
+    return detail::combine<detail::either, fits>(std::forward<A>(a), std::forward<B>(b));
 }
 
 /// Keeps what exactly one of the masks keeps.
@@ -172,7 +182,8 @@ auto operator|(A&& a, B&& b) {
 template <class A, class B>
     requires(mask_expression<A> || mask_expression<B>)
 auto operator^(A&& a, B&& b) {
-    return detail::combine<detail::one_of>(std::forward<A>(a), std::forward<B>(b));
+    constexpr bool fits = detail::require_masks<A, B>();
+    return detail::combine<detail::one_of, fits>(std::forward<A>(a), std::forward<B>(b));
 }
 
 /// Keeps what the mask drops.

@@ -29,21 +29,22 @@ consteval bool holds_blas_numbers() {
     return false;
 }
 
+template <bool Fits, class... /*E*/>
+struct attention_tensors_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits,
+            "xmask: attention takes query, key, value, then the mask; the first three are tensors (or lazy expressions) of float or double."
+        );
+        return Fits;
+    }
+};
+
 /// Fails to compile, with one sentence, unless all E are tensors of float or double, and M is a
 /// mask.
 template <class M, class... E>
-consteval bool require_attention() {
-    constexpr bool real = (holds_blas_numbers<E>() && ...);
-    static_assert(
-        real,
-        "xmask: attention takes query, key, value, then the mask; the first three are tensors (or lazy "
-        "expressions) of float or double."
-    );
-    if constexpr (real) {
-        return require_mask<M>();
-    }
-    return false;
-}
+using require_attention = require_all<
+    attention_tensors_expected<(holds_blas_numbers<E>() && ...), E...>, require_mask<M>>;
 
 template <class... E>
 using attention_real = std::common_type_t<std::remove_cv_t<value_type_t<E>>...>;

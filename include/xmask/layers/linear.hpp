@@ -33,28 +33,33 @@ struct is_sigmoid_gate : std::false_type {};
 template <class CT>
 struct is_sigmoid_gate<applied<gate_op<CT>>> : std::true_type {};
 
-/// Fails to compile, with one sentence, unless all are tensors of one type that a BLAS has, and M
-/// is a mask or a gate.
-template <class M, class X, class... E>
-consteval bool require_linear() {
-    constexpr bool real = [] {
-        if constexpr (expression<X> && (expression<E> && ...)) {
-            using T = std::remove_cv_t<value_type_t<X>>;
-            return (std::is_same_v<T, float> || std::is_same_v<T, double>) &&
-                   (std::is_same_v<std::remove_cv_t<value_type_t<E>>, T> && ...);
-        }
-        return false;
-    }();
-    static_assert(
-        real,
-        "xmask: a linear layer takes x, weight and bias, then the mask; the first three are tensors (or lazy "
-        "expressions), all of float or all of double."
-    );
-    if constexpr (real) {
-        return require_mask_or_weights<M>();
+/// Whether all are tensors of one type that a BLAS has.
+template <class X, class... E>
+inline constexpr bool of_one_blas_type = [] {
+    if constexpr (expression<X> && (expression<E> && ...)) {
+        using T = std::remove_cv_t<value_type_t<X>>;
+        return (std::is_same_v<T, float> || std::is_same_v<T, double>) &&
+               (std::is_same_v<std::remove_cv_t<value_type_t<E>>, T> && ...);
     }
     return false;
-}
+}();
+
+template <bool Fits, class... /*E*/>
+struct linear_tensors_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits,
+            "xmask: a linear layer takes x, weight and bias, then the mask; the first three are tensors (or lazy expressions), all of float or all of double."
+        );
+        return Fits;
+    }
+};
+
+/// Fails to compile, with one sentence, unless all are tensors of one type that a BLAS has, and M
+/// is a mask or a gate.
+template <class M, class... E>
+using require_linear =
+    require_all<linear_tensors_expected<of_one_blas_type<E...>, E...>, require_mask_or_weights<M>>;
 
 template <class X, class W, class M>
 void require_linear_shapes(const char* function, const X& x, const W& weight, const M& m) {

@@ -184,9 +184,9 @@ void with_mask_apart(const M& m, const To& to, F&& f, overlap allowed = overlap:
     f(m);
 }
 /// Combines a mask into a stored one, word by word.
-template <class M, class F>
+template <bool Fits, class M, class F>
 bitmask& combine_into(const char* function, bitmask& to, const M& m, F&& f) {
-    if constexpr (require_mask<M>()) {
+    if constexpr (Fits) {
         to.rule().combine(function, m, f);
     }
     return to;
@@ -208,7 +208,10 @@ bitmask& combine_into(const char* function, bitmask& to, const M& m, F&& f) {
 /// Cost: one word of m for each 64 elements.
 template <class M>
 bitmask& operator&=(bitmask& to, const M& m) {
-    return detail::combine_into("operator&=", to, m, [](word_t a, word_t b) { return a & b; });
+    constexpr bool fits = detail::require_mask<M>();
+    return detail::combine_into<fits>("operator&=", to, m, [](word_t a, word_t b) {
+        return a & b;
+    });
 }
 
 /// Keeps the elements that at least one of both masks keeps.
@@ -226,7 +229,10 @@ bitmask& operator&=(bitmask& to, const M& m) {
 /// Cost: one word of m for each 64 elements.
 template <class M>
 bitmask& operator|=(bitmask& to, const M& m) {
-    return detail::combine_into("operator|=", to, m, [](word_t a, word_t b) { return a | b; });
+    constexpr bool fits = detail::require_mask<M>();
+    return detail::combine_into<fits>("operator|=", to, m, [](word_t a, word_t b) {
+        return a | b;
+    });
 }
 
 /// Keeps the elements that exactly one of both masks keeps.
@@ -244,7 +250,10 @@ bitmask& operator|=(bitmask& to, const M& m) {
 /// Cost: one word of m for each 64 elements.
 template <class M>
 bitmask& operator^=(bitmask& to, const M& m) {
-    return detail::combine_into("operator^=", to, m, [](word_t a, word_t b) { return a ^ b; });
+    constexpr bool fits = detail::require_mask<M>();
+    return detail::combine_into<fits>("operator^=", to, m, [](word_t a, word_t b) {
+        return a ^ b;
+    });
 }
 
 /// Whether two stored masks have the same shape and keep the same elements.

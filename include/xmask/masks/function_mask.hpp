@@ -121,9 +121,9 @@ private:
     F m_function;
 };
 
-template <class S, class F>
+template <bool Fits, class S, class F>
 auto make_function(S shape, F&& f) {
-    if constexpr (require_index_function<std::decay_t<F>, S>()) {
+    if constexpr (Fits) {
         return mask(function_rule<S, std::decay_t<F>>(std::move(shape), std::forward<F>(f)));
     } else {
         return refused_mask();
@@ -147,7 +147,11 @@ auto make_function(S shape, F&& f) {
 /// Cost: nothing is stored; each element costs a call.
 template <class S, class F>
 auto keep_if(const S& shape, F&& f) {
-    return detail::make_function(detail::to_shape("keep_if", shape), std::forward<F>(f));
+    using shape_type = decltype(detail::to_shape("keep_if", shape));
+    return detail::make_function<
+        detail::require_index_function<std::decay_t<F>, std::decay_t<shape_type>>()>(
+        detail::to_shape("keep_if", shape), std::forward<F>(f)
+    );
 }
 
 /// Keeps the elements for whose indices a function is true, for a shape in braces.
@@ -166,6 +170,9 @@ auto keep_if(const S& shape, F&& f) {
 /// Cost: nothing is stored; each element costs a call.
 template <std::size_t N, class F>
 auto keep_if(const std::size_t (&shape)[N], F&& f) {
-    return detail::make_function(std::to_array(shape), std::forward<F>(f));
+    return detail::make_function<
+        detail::require_index_function<std::decay_t<F>, std::array<std::size_t, N>>()>(
+        std::to_array(shape), std::forward<F>(f)
+    );
 }
 } // namespace xmask::inline XMASK_ABI

@@ -94,9 +94,9 @@ consteval bool require_indices() {
     return integers;
 }
 
-template <class I, class S>
+template <bool Fits, class I, class S>
 auto make_indices(const char* name, I&& indices, const S& shape) {
-    if constexpr (require_indices<I>()) {
+    if constexpr (Fits) {
         decltype(auto) table = hold(std::forward<I>(indices));
         auto owned = to_shape(name, shape);
         index_rows rows(name, table, owned);
@@ -123,7 +123,9 @@ auto make_indices(const char* name, I&& indices, const S& shape) {
 /// for each 1024 columns where that is less; a word costs a look into a table.
 template <class I, class S = std::initializer_list<std::size_t>>
 auto keep_indices(I&& indices, const S& shape) {
-    return detail::make_indices("keep_indices", std::forward<I>(indices), shape);
+    return detail::make_indices<detail::require_indices<I>()>(
+        "keep_indices", std::forward<I>(indices), shape
+    );
 }
 
 /// Keeps the columns of a list in each row.
@@ -140,7 +142,9 @@ auto keep_indices(I&& indices, const S& shape) {
 /// for each 1024 columns where that is less; a word costs a look into a table.
 template <detail::arithmetic T, class S = std::initializer_list<std::size_t>>
 auto keep_indices(std::initializer_list<T> indices, const S& shape) {
-    return keep_indices(detail::hold(indices), shape);
+    return detail::make_indices<detail::require_indices<std::initializer_list<T>>()>(
+        "keep_indices", detail::hold(indices), shape
+    );
 }
 
 /// Drops the listed columns of each row and keeps all others.
@@ -162,7 +166,9 @@ auto keep_indices(std::initializer_list<T> indices, const S& shape) {
 template <class I, class S = std::initializer_list<std::size_t>>
 auto drop_indices(I&& indices, const S& shape) {
     return detail::complement(
-        "drop_indices", detail::make_indices("drop_indices", std::forward<I>(indices), shape)
+        "drop_indices", detail::make_indices<detail::require_indices<I>()>(
+                            "drop_indices", std::forward<I>(indices), shape
+                        )
     );
 }
 
@@ -182,6 +188,10 @@ auto drop_indices(I&& indices, const S& shape) {
 /// for each 1024 columns where that is less; a word costs a look into a table.
 template <detail::arithmetic T, class S = std::initializer_list<std::size_t>>
 auto drop_indices(std::initializer_list<T> indices, const S& shape) {
-    return drop_indices(detail::hold(indices), shape);
+    return detail::complement(
+        "drop_indices", detail::make_indices<detail::require_indices<std::initializer_list<T>>()>(
+                            "drop_indices", detail::hold(indices), shape
+                        )
+    );
 }
 } // namespace xmask::inline XMASK_ABI

@@ -121,6 +121,9 @@ auto language_model_masks(
             in(0, fates.selected), in(0, fates.masked), in(fates.masked, fates.randomized),
             in(fates.randomized, fates.selected)
         };
+    } else {
+        const auto none = detail::refused_mask();
+        return language_model_selection<decltype(detail::refused_mask())>{none, none, none, none};
     }
 }
 } // namespace xmask::inline XMASK_ABI

@@ -160,9 +160,9 @@ consteval bool require_lengths() {
     return integers;
 }
 
-template <padding Side, class L>
+template <padding Side, bool Fits, class L>
 auto make_lengths(const char* name, L&& lengths, std::size_t n) {
-    if constexpr (require_lengths<L>()) {
+    if constexpr (Fits) {
         using rule = lengths_rule<held_t<L>, Side>;
         return mask(rule(name, hold(std::forward<L>(lengths)), n));
     } else {
@@ -187,14 +187,16 @@ auto make_lengths(const char* name, L&& lengths, std::size_t n) {
 /// Cost: a word costs a shift; a tensor of lengths costs no memory.
 template <class L>
 auto keep_lengths(L&& lengths, std::size_t n) {
-    return detail::make_lengths<detail::padding::right>(
+    return detail::make_lengths<detail::padding::right, detail::require_lengths<L>()>(
         "keep_lengths", std::forward<L>(lengths), n
     );
 }
 
 template <detail::has_memory L>
 auto keep_lengths(L& lengths XMASK_LIFETIMEBOUND, std::size_t n) {
-    return detail::make_lengths<detail::padding::right>("keep_lengths", lengths, n);
+    return detail::make_lengths<detail::padding::right, detail::require_lengths<L>()>(
+        "keep_lengths", lengths, n
+    );
 }
 
 /// Keeps the first columns of each row, as many as a list says.
@@ -211,7 +213,10 @@ auto keep_lengths(L& lengths XMASK_LIFETIMEBOUND, std::size_t n) {
 /// Cost: a word costs a shift; memory for the list.
 template <detail::arithmetic T>
 auto keep_lengths(std::initializer_list<T> lengths, std::size_t n) {
-    return keep_lengths(detail::hold(lengths), n);
+    return detail::make_lengths<
+        detail::padding::right, detail::require_lengths<std::initializer_list<T>>()>(
+        "keep_lengths", detail::hold(lengths), n
+    );
 }
 
 /// Keeps the last lengths[...] of n columns in each row: a batch padded on the left.
@@ -230,12 +235,16 @@ auto keep_lengths(std::initializer_list<T> lengths, std::size_t n) {
 /// Cost: a word costs a shift; a tensor of lengths costs no memory.
 template <class L>
 auto keep_last(L&& lengths, std::size_t n) {
-    return detail::make_lengths<detail::padding::left>("keep_last", std::forward<L>(lengths), n);
+    return detail::make_lengths<detail::padding::left, detail::require_lengths<L>()>(
+        "keep_last", std::forward<L>(lengths), n
+    );
 }
 
 template <detail::has_memory L>
 auto keep_last(L& lengths XMASK_LIFETIMEBOUND, std::size_t n) {
-    return detail::make_lengths<detail::padding::left>("keep_last", lengths, n);
+    return detail::make_lengths<detail::padding::left, detail::require_lengths<L>()>(
+        "keep_last", lengths, n
+    );
 }
 
 /// Keeps the last columns of each row, as many as a list says.
@@ -252,6 +261,9 @@ auto keep_last(L& lengths XMASK_LIFETIMEBOUND, std::size_t n) {
 /// Cost: a word costs a shift; memory for the list.
 template <detail::arithmetic T>
 auto keep_last(std::initializer_list<T> lengths, std::size_t n) {
-    return keep_last(detail::hold(lengths), n);
+    return detail::make_lengths<
+        detail::padding::left, detail::require_lengths<std::initializer_list<T>>()>(
+        "keep_last", detail::hold(lengths), n
+    );
 }
 } // namespace xmask::inline XMASK_ABI

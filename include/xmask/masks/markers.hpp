@@ -168,9 +168,9 @@ private:
     End m_end;
 };
 
-template <class X, class I>
+template <bool Fits, class X, class I>
 auto make_through_first(X&& tokens, I&& ids) {
-    if constexpr (require_tokens<X, I>()) {
+    if constexpr (Fits) {
         auto test = make_token_test<token_t<X>>(std::forward<I>(ids));
         return make_marked(std::forward<X>(tokens), through_first<decltype(test)>(std::move(test)));
     } else {
@@ -178,9 +178,9 @@ auto make_through_first(X&& tokens, I&& ids) {
     }
 }
 
-template <class X, class B, class E>
+template <bool Fits, class X, class B, class E>
 auto make_between_markers(X&& tokens, B&& begin, E&& end) {
-    if constexpr (require_tokens<X, B, E>()) {
+    if constexpr (Fits) {
         auto begins = make_marker_test<token_t<X>>(std::forward<B>(begin));
         auto ends = make_token_test<token_t<X>>(std::forward<E>(end));
         using finder = between_markers<decltype(begins), decltype(ends)>;
@@ -211,7 +211,9 @@ auto make_between_markers(X&& tokens, B&& begin, E&& end) {
 /// that costs a shift.
 template <class X, class I>
 auto keep_through_first(X&& tokens, I&& ids) {
-    return detail::make_through_first(std::forward<X>(tokens), std::forward<I>(ids));
+    return detail::make_through_first<detail::require_tokens<X, I>()>(
+        std::forward<X>(tokens), std::forward<I>(ids)
+    );
 }
 
 /// Keeps each row through its first token that is in a list; the whole row where none is.
@@ -233,7 +235,9 @@ auto keep_through_first(X&& tokens, I&& ids) {
 /// that costs a shift.
 template <class X, detail::arithmetic T>
 auto keep_through_first(X&& tokens, std::initializer_list<T> ids) {
-    return detail::make_through_first(std::forward<X>(tokens), ids);
+    return detail::make_through_first<detail::require_tokens<X, std::initializer_list<T>>()>(
+        std::forward<X>(tokens), ids
+    );
 }
 
 /// Keeps the tokens between a begin marker and the next end marker.
@@ -261,7 +265,7 @@ auto keep_through_first(X&& tokens, std::initializer_list<T> ids) {
 /// word reads the row again.
 template <class X, class B, class E>
 auto keep_between_markers(X&& tokens, B&& begin, E&& end) {
-    return detail::make_between_markers(
+    return detail::make_between_markers<detail::require_tokens<X, B, E>()>(
         std::forward<X>(tokens), std::forward<B>(begin), std::forward<E>(end)
     );
 }
@@ -293,6 +297,9 @@ template <class X, detail::arithmetic T, detail::arithmetic U>
 auto keep_between_markers(
     X&& tokens, std::initializer_list<T> begin, std::initializer_list<U> end
 ) {
-    return detail::make_between_markers(std::forward<X>(tokens), begin, end);
+    return detail::make_between_markers<
+        detail::require_tokens<X, std::initializer_list<T>, std::initializer_list<U>>()>(
+        std::forward<X>(tokens), begin, end
+    );
 }
 } // namespace xmask::inline XMASK_ABI

@@ -181,7 +181,7 @@ template <class C>
 auto keep_packed(C&& cumulative, std::size_t n) {
     if constexpr (detail::require_boundaries<C>()) {
         decltype(auto) table = detail::hold(std::forward<C>(cumulative));
-        return detail::make_lengths<detail::padding::right>(
+        return detail::make_lengths<detail::padding::right, true>(
             "keep_packed", detail::lengths_between("keep_packed", table), n
         );
     } else {

@@ -29,14 +29,36 @@ struct order_function {
     }
 };
 
+/// The threshold where none is given.
+struct no_threshold {};
+
+template <bool Fits, class... /*T*/>
+struct threshold_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits,
+            "xmask: a threshold is a number, or a tensor or container of numbers, and comes second: "
+            "keep_above(x, 0.5)."
+        );
+        return Fits;
+    }
+};
+
+/// Fails to compile, with one sentence, unless X is a tensor or container of numbers, and T is one,
+/// too, or a number.
+template <class X, class T>
+using require_threshold = require_all<
+    require_number_table<X>,
+    threshold_expected<number_table<T> || std::is_arithmetic_v<std::decay_t<T>>, T>>;
+
 /// The mask of comparing x with a number or a tensor.
-template <class Order, class X, class T>
+template <class Order, bool Fits, class X, class T>
 auto make_threshold(const char* name, X&& x, T&& t) {
     if constexpr (number_range<X>) {
-        return make_threshold<Order>(name, hold(x), std::forward<T>(t));
+        return make_threshold<Order, Fits>(name, hold(x), std::forward<T>(t));
     } else if constexpr (number_range<T>) {
-        return make_threshold<Order>(name, std::forward<X>(x), hold(t));
-    } else if constexpr (require_numbers<X>()) {
+        return make_threshold<Order, Fits>(name, std::forward<X>(x), hold(t));
+    } else if constexpr (Fits) {
         using element = std::remove_cv_t<value_type_t<X>>;
         if constexpr (expression<T>) {
             require_broadcast(name, "a threshold", t.shape(), x.shape());
@@ -46,9 +68,6 @@ auto make_threshold(const char* name, X&& x, T&& t) {
                 is_true()
             );
         } else {
-            static_assert(
-                std::is_arithmetic_v<std::decay_t<T>>, "xmask: a threshold is a number or a tensor."
-            );
             return make_element_mask(name, std::forward<X>(x), compare_number<Order, element>(t));
         }
     } else {
@@ -72,16 +91,18 @@ auto make_threshold(const char* name, X&& x, T&& t) {
 /// @throws std::invalid_argument where t does not broadcast into x.
 ///
 /// Cost: a comparison for each register of x where t is a number; nothing is stored.
-template <class X, class T>
-auto keep_above(X&& x, T&& t) {
-    return detail::make_threshold<detail::is_above>(
+template <class X, class T = detail::no_threshold>
+auto keep_above(X&& x, T&& t = {}) {
+    constexpr bool fits = detail::require_threshold<X, T>();
+    return detail::make_threshold<detail::is_above, fits>(
         "keep_above", std::forward<X>(x), std::forward<T>(t)
     );
 }
 
 template <expression X, class T>
 auto keep_above(X& x XMASK_LIFETIMEBOUND, T&& t) {
-    return detail::make_threshold<detail::is_above>("keep_above", x, std::forward<T>(t));
+    constexpr bool fits = detail::require_threshold<X, T>();
+    return detail::make_threshold<detail::is_above, fits>("keep_above", x, std::forward<T>(t));
 }
 
 /// Keeps x >= t.
@@ -99,16 +120,20 @@ auto keep_above(X& x XMASK_LIFETIMEBOUND, T&& t) {
 /// @throws std::invalid_argument where t does not broadcast into x.
 ///
 /// Cost: a comparison for each register of x where t is a number; nothing is stored.
-template <class X, class T>
-auto keep_at_least(X&& x, T&& t) {
-    return detail::make_threshold<detail::is_at_least>(
+template <class X, class T = detail::no_threshold>
+auto keep_at_least(X&& x, T&& t = {}) {
+    constexpr bool fits = detail::require_threshold<X, T>();
+    return detail::make_threshold<detail::is_at_least, fits>(
         "keep_at_least", std::forward<X>(x), std::forward<T>(t)
     );
 }
 
 template <expression X, class T>
 auto keep_at_least(X& x XMASK_LIFETIMEBOUND, T&& t) {
-    return detail::make_threshold<detail::is_at_least>("keep_at_least", x, std::forward<T>(t));
+    constexpr bool fits = detail::require_threshold<X, T>();
+    return detail::make_threshold<detail::is_at_least, fits>(
+        "keep_at_least", x, std::forward<T>(t)
+    );
 }
 
 /// Keeps x < t.
@@ -126,16 +151,18 @@ auto keep_at_least(X& x XMASK_LIFETIMEBOUND, T&& t) {
 /// @throws std::invalid_argument where t does not broadcast into x.
 ///
 /// Cost: a comparison for each register of x where t is a number; nothing is stored.
-template <class X, class T>
-auto keep_below(X&& x, T&& t) {
-    return detail::make_threshold<detail::is_below>(
+template <class X, class T = detail::no_threshold>
+auto keep_below(X&& x, T&& t = {}) {
+    constexpr bool fits = detail::require_threshold<X, T>();
+    return detail::make_threshold<detail::is_below, fits>(
         "keep_below", std::forward<X>(x), std::forward<T>(t)
     );
 }
 
 template <expression X, class T>
 auto keep_below(X& x XMASK_LIFETIMEBOUND, T&& t) {
-    return detail::make_threshold<detail::is_below>("keep_below", x, std::forward<T>(t));
+    constexpr bool fits = detail::require_threshold<X, T>();
+    return detail::make_threshold<detail::is_below, fits>("keep_below", x, std::forward<T>(t));
 }
 
 /// Keeps x <= t.
@@ -153,16 +180,18 @@ auto keep_below(X& x XMASK_LIFETIMEBOUND, T&& t) {
 /// @throws std::invalid_argument where t does not broadcast into x.
 ///
 /// Cost: a comparison for each register of x where t is a number; nothing is stored.
-template <class X, class T>
-auto keep_at_most(X&& x, T&& t) {
-    return detail::make_threshold<detail::is_at_most>(
+template <class X, class T = detail::no_threshold>
+auto keep_at_most(X&& x, T&& t = {}) {
+    constexpr bool fits = detail::require_threshold<X, T>();
+    return detail::make_threshold<detail::is_at_most, fits>(
         "keep_at_most", std::forward<X>(x), std::forward<T>(t)
     );
 }
 
 template <expression X, class T>
 auto keep_at_most(X& x XMASK_LIFETIMEBOUND, T&& t) {
-    return detail::make_threshold<detail::is_at_most>("keep_at_most", x, std::forward<T>(t));
+    constexpr bool fits = detail::require_threshold<X, T>();
+    return detail::make_threshold<detail::is_at_most, fits>("keep_at_most", x, std::forward<T>(t));
 }
 
 /// Keeps x == t.
@@ -180,16 +209,18 @@ auto keep_at_most(X& x XMASK_LIFETIMEBOUND, T&& t) {
 /// @throws std::invalid_argument where t does not broadcast into x.
 ///
 /// Cost: a comparison for each register of x where t is a number; nothing is stored.
-template <class X, class T>
-auto keep_equal(X&& x, T&& t) {
-    return detail::make_threshold<detail::is_equal>(
+template <class X, class T = detail::no_threshold>
+auto keep_equal(X&& x, T&& t = {}) {
+    constexpr bool fits = detail::require_threshold<X, T>();
+    return detail::make_threshold<detail::is_equal, fits>(
         "keep_equal", std::forward<X>(x), std::forward<T>(t)
     );
 }
 
 template <expression X, class T>
 auto keep_equal(X& x XMASK_LIFETIMEBOUND, T&& t) {
-    return detail::make_threshold<detail::is_equal>("keep_equal", x, std::forward<T>(t));
+    constexpr bool fits = detail::require_threshold<X, T>();
+    return detail::make_threshold<detail::is_equal, fits>("keep_equal", x, std::forward<T>(t));
 }
 
 /// Keeps x != t.
@@ -207,16 +238,20 @@ auto keep_equal(X& x XMASK_LIFETIMEBOUND, T&& t) {
 /// @throws std::invalid_argument where t does not broadcast into x.
 ///
 /// Cost: a comparison for each register of x where t is a number; nothing is stored.
-template <class X, class T>
-auto keep_not_equal(X&& x, T&& t) {
-    return detail::make_threshold<detail::is_not_equal>(
+template <class X, class T = detail::no_threshold>
+auto keep_not_equal(X&& x, T&& t = {}) {
+    constexpr bool fits = detail::require_threshold<X, T>();
+    return detail::make_threshold<detail::is_not_equal, fits>(
         "keep_not_equal", std::forward<X>(x), std::forward<T>(t)
     );
 }
 
 template <expression X, class T>
 auto keep_not_equal(X& x XMASK_LIFETIMEBOUND, T&& t) {
-    return detail::make_threshold<detail::is_not_equal>("keep_not_equal", x, std::forward<T>(t));
+    constexpr bool fits = detail::require_threshold<X, T>();
+    return detail::make_threshold<detail::is_not_equal, fits>(
+        "keep_not_equal", x, std::forward<T>(t)
+    );
 }
 
 /// Keeps |x| > t, as magnitude pruning does.
@@ -234,19 +269,19 @@ auto keep_not_equal(X& x XMASK_LIFETIMEBOUND, T&& t) {
 /// @throws std::invalid_argument where t does not broadcast into x.
 ///
 /// Cost: two comparisons for each register where t is a number; nothing is stored.
-template <class X, class T>
-auto keep_magnitude_above(X&& x, T&& t) {
+template <class X, class T = detail::no_threshold>
+auto keep_magnitude_above(X&& x, T&& t = {}) {
     if constexpr (detail::number_table<T>) {
-        return detail::make_threshold<detail::beyond>(
+        constexpr bool fits = detail::require_threshold<X, T>();
+        return detail::make_threshold<detail::beyond, fits>(
             "keep_magnitude_above", std::forward<X>(x), std::forward<T>(t)
         );
-    } else {
-        static_assert(
-            std::is_arithmetic_v<std::decay_t<T>>, "xmask: a threshold is a number or a tensor."
-        );
-        return detail::make_outside(
+    } else if constexpr (detail::require_threshold<X, T>()) {
+        return detail::make_outside<true>(
             "keep_magnitude_above", std::forward<X>(x), detail::negated(t), t
         );
+    } else {
+        return detail::refused_mask();
     }
 }
 } // namespace xmask::inline XMASK_ABI

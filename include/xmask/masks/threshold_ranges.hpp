@@ -18,17 +18,26 @@
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
+template <bool Fits, class... /*X*/>
+struct compared_numbers_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits,
+            "xmask: a threshold compares a tensor (or lazy expression) of numbers. A mask m needs none: it keeps what it is "
+            "true for, and !m is its opposite."
+        );
+        return Fits;
+    }
+};
+
 /// Fails to compile, with one sentence, unless X is a tensor of numbers.
 template <class X>
-consteval bool require_numbers() {
-    constexpr bool numbers = number_expression<X> && !mask_expression<X>;
-    static_assert(
-        numbers,
-        "xmask: a threshold compares a tensor (or lazy expression) of numbers. A mask m needs none: it keeps what it is "
-        "true for, and !m is its opposite."
-    );
-    return numbers;
-}
+using require_numbers = compared_numbers_expected<number_expression<X> && !mask_expression<X>, X>;
+
+/// Fails to compile, with one sentence, unless X is a tensor or container of numbers.
+template <class X>
+using require_number_table =
+    compared_numbers_expected<number_range<X> || (number_expression<X> && !mask_expression<X>), X>;
 
 /// The largest number that is not above a + b, for finite a and b.
 inline long double sum_rounded_down(long double a, long double b) noexcept {
@@ -39,11 +48,11 @@ inline long double sum_rounded_down(long double a, long double b) noexcept {
     return lost < 0 ? std::nextafter(sum, -std::numeric_limits<long double>::infinity()) : sum;
 }
 
-template <class X, class L, class H>
+template <bool Fits, class X, class L, class H>
 auto make_between(const char* name, X&& x, L lo, H hi) {
     if constexpr (number_range<X>) {
-        return make_between(name, hold(x), lo, hi);
-    } else if constexpr (require_numbers<X>()) {
+        return make_between<Fits>(name, hold(x), lo, hi);
+    } else if constexpr (Fits) {
         using element = std::remove_cv_t<value_type_t<X>>;
         return make_element_mask(name, std::forward<X>(x), compare_between<element>(lo, hi));
     } else {
@@ -51,11 +60,11 @@ auto make_between(const char* name, X&& x, L lo, H hi) {
     }
 }
 
-template <class X, class L, class H>
+template <bool Fits, class X, class L, class H>
 auto make_outside(const char* name, X&& x, L lo, H hi) {
     if constexpr (number_range<X>) {
-        return make_outside(name, hold(x), lo, hi);
-    } else if constexpr (require_numbers<X>()) {
+        return make_outside<Fits>(name, hold(x), lo, hi);
+    } else if constexpr (Fits) {
         using element = std::remove_cv_t<value_type_t<X>>;
         return make_element_mask(name, std::forward<X>(x), compare_outside<element>(lo, hi));
     } else {
@@ -81,7 +90,8 @@ auto make_outside(const char* name, X&& x, L lo, H hi) {
 template <class X, class L, class H>
     requires(std::is_arithmetic_v<L> && std::is_arithmetic_v<H>)
 auto keep_between(X&& x, L lo, H hi) {
-    return detail::make_between("keep_between", std::forward<X>(x), lo, hi);
+    constexpr bool fits = detail::require_number_table<X>();
+    return detail::make_between<fits>("keep_between", std::forward<X>(x), lo, hi);
 }
 
 /// Keeps x < lo or x > hi.
@@ -101,7 +111,8 @@ auto keep_between(X&& x, L lo, H hi) {
 template <class X, class L, class H>
     requires(std::is_arithmetic_v<L> && std::is_arithmetic_v<H>)
 auto keep_outside(X&& x, L lo, H hi) {
-    return detail::make_outside("keep_outside", std::forward<X>(x), lo, hi);
+    constexpr bool fits = detail::require_number_table<X>();
+    return detail::make_outside<fits>("keep_outside", std::forward<X>(x), lo, hi);
 }
 
 /// Keeps value - tolerance <= x <= value + tolerance.
@@ -124,7 +135,8 @@ template <class X, class V, class T>
 auto keep_close_to(X&& x, V value, T tolerance) {
     const auto middle = static_cast<long double>(value);
     const auto radius = static_cast<long double>(tolerance);
-    return detail::make_between(
+    constexpr bool fits = detail::require_number_table<X>();
+    return detail::make_between<fits>(
         "keep_close_to", std::forward<X>(x), -detail::sum_rounded_down(-middle, radius),
         detail::sum_rounded_down(middle, radius)
     );
@@ -146,7 +158,7 @@ auto keep_finite(X&& x) {
         return keep_finite(detail::hold(x));
     } else if constexpr (detail::require_numbers<X>()) {
         using element = std::numeric_limits<std::remove_cv_t<value_type_t<X>>>;
-        return detail::make_between(
+        return detail::make_between<true>(
             "keep_finite", std::forward<X>(x), element::lowest(), element::max()
         );
     } else {

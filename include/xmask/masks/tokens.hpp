@@ -20,9 +20,9 @@
 namespace xmask::inline XMASK_ABI {
 namespace detail {
 /// The mask of a test of each token.
-template <class X, class I>
+template <bool Fits, class X, class I>
 auto make_tokens(const char* name, X&& tokens, I&& ids) {
-    if constexpr (require_tokens<X, I>()) {
+    if constexpr (Fits) {
         return make_element_mask(
             name, std::forward<X>(tokens), make_token_test<token_t<X>>(std::forward<I>(ids))
         );
@@ -52,12 +52,16 @@ auto make_tokens(const char* name, X&& tokens, I&& ids) {
 /// instructions a token, one of them a look into a table.
 template <class X, class I>
 auto keep_tokens(X&& tokens, I&& ids) {
-    return detail::make_tokens("keep_tokens", std::forward<X>(tokens), std::forward<I>(ids));
+    return detail::make_tokens<detail::require_tokens<X, I>()>(
+        "keep_tokens", std::forward<X>(tokens), std::forward<I>(ids)
+    );
 }
 
 template <expression X, class I>
 auto keep_tokens(X& tokens XMASK_LIFETIMEBOUND, I&& ids) {
-    return detail::make_tokens("keep_tokens", tokens, std::forward<I>(ids));
+    return detail::make_tokens<detail::require_tokens<X, I>()>(
+        "keep_tokens", tokens, std::forward<I>(ids)
+    );
 }
 
 /// Keeps the tokens that are in a list.
@@ -78,7 +82,9 @@ auto keep_tokens(X& tokens XMASK_LIFETIMEBOUND, I&& ids) {
 /// instructions a token, one of them a look into a table.
 template <class X, detail::arithmetic T>
 auto keep_tokens(X&& tokens, std::initializer_list<T> ids) {
-    return detail::make_tokens("keep_tokens", std::forward<X>(tokens), ids);
+    return detail::make_tokens<detail::require_tokens<X, std::initializer_list<T>>()>(
+        "keep_tokens", std::forward<X>(tokens), ids
+    );
 }
 
 /// Drops the tokens that are among ids, and keeps all others.
@@ -101,14 +107,19 @@ auto keep_tokens(X&& tokens, std::initializer_list<T> ids) {
 template <class X, class I>
 auto drop_tokens(X&& tokens, I&& ids) {
     return detail::complement(
-        "drop_tokens",
-        detail::make_tokens("keep_tokens", std::forward<X>(tokens), std::forward<I>(ids))
+        "drop_tokens", detail::make_tokens<detail::require_tokens<X, I>()>(
+                           "keep_tokens", std::forward<X>(tokens), std::forward<I>(ids)
+                       )
     );
 }
 
 template <expression X, class I>
 auto drop_tokens(X& tokens XMASK_LIFETIMEBOUND, I&& ids) {
-    return detail::complement("drop_tokens", keep_tokens(tokens, std::forward<I>(ids)));
+    return detail::complement(
+        "drop_tokens", detail::make_tokens<detail::require_tokens<X, I>()>(
+                           "keep_tokens", tokens, std::forward<I>(ids)
+                       )
+    );
 }
 
 /// Drops the tokens that are in a list, and keeps all others.
@@ -130,7 +141,9 @@ auto drop_tokens(X& tokens XMASK_LIFETIMEBOUND, I&& ids) {
 template <class X, detail::arithmetic T>
 auto drop_tokens(X&& tokens, std::initializer_list<T> ids) {
     return detail::complement(
-        "drop_tokens", detail::make_tokens("keep_tokens", std::forward<X>(tokens), ids)
+        "drop_tokens", detail::make_tokens<detail::require_tokens<X, std::initializer_list<T>>()>(
+                           "keep_tokens", std::forward<X>(tokens), ids
+                       )
     );
 }
 } // namespace xmask::inline XMASK_ABI

@@ -66,7 +66,7 @@ public:
     ///     xt::xarray<float> losses = xmask::masked_cross_entropy.each(logits, classes, m);
     template <class P, class Q, class M>
     auto each(const P& prediction, const Q& target, const M& m, const Options& options = {}) const {
-        if constexpr (detail::require_classes<P, Q, of_logits>() && detail::require_counted<M>()) {
+        if constexpr (fits<P, Q, M, detail::no_gradient>()) {
             using T = std::remove_cv_t<value_type_t<P>>;
             // The prediction's shape without classes. What does not fit is refused before it is
             // used.
@@ -81,19 +81,22 @@ public:
                 losses.data()[position] = static_cast<T>(one.sum());
             });
             return losses;
+        } else {
+            return detail::refused();
         }
     }
 
 private:
     template <class P, class Q, class M, class G>
+    using fits = detail::require_all<
+        detail::require_gradient<G>, detail::require_classes<P, Q, of_logits>,
+        detail::require_counted<M>>;
+
+    template <class P, class Q, class M, class G>
     static loss sum(
         const P& prediction, const Q& target, const M& m, const Options& options, G& gradient
     ) {
-        if constexpr (detail::require_classes<P, Q, of_logits>() && detail::require_counted<M>()) {
-            return visit(prediction, target, m, options, gradient, [](std::size_t, const loss&) {});
-        } else {
-            return {};
-        }
+        return visit(prediction, target, m, options, gradient, [](std::size_t, const loss&) {});
     }
 
     /// The loss; calls f(position, loss) for each position that counts, and writes the gradient.

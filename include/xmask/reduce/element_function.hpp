@@ -58,17 +58,20 @@ consteval bool is_numbers() {
     }
 }
 
+template <bool Fits, class... /*P, Q*/>
+struct loss_tensors_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits,
+            "xmask: a loss takes tensors (or lazy expressions) of real numbers, and a target of any numbers; convert an integer prediction first."
+        );
+        return Fits;
+    }
+};
+
 /// Fails to compile, with one sentence, unless P is real and each Q holds numbers.
 template <class P, class... Q>
-consteval bool require_real() {
-    constexpr bool fits = is_real<P>() && (is_numbers<Q>() && ...);
-    static_assert(
-        fits,
-        "xmask: a loss takes tensors (or lazy expressions) of real numbers, and a target of any numbers; "
-        "convert an integer prediction first."
-    );
-    return fits;
-}
+using require_real = loss_tensors_expected<is_real<P>() && (is_numbers<Q>() && ...), P, Q...>;
 
 /// The type in which a loss is computed: the type of its real operands.
 template <class P, class Q>
@@ -122,35 +125,59 @@ auto call_with_function(const char* name, const F& function, const S& shape, Cal
     }
 }
 
-/// Fails to compile, with one sentence, unless F has a value and, for a gradient, a derivative.
-template <class F, class T, class G>
-consteval bool require_function() {
-    constexpr bool derives = has_operand<F> || std::is_same_v<std::decay_t<G>, no_gradient> ||
-                             requires(const F& f, const T& x) {
-                                 { f.derivative(x, x) } -> std::convertible_to<T>;
-                             };
-    constexpr bool has_value = has_operand<F> || element_function<F, T>;
-    static_assert(
-        has_value && derives,
-        "xmask: the function of a loss is a struct with `value(p, t) const` and, for a gradient, "
-        "`derivative(p, t) const`, of numbers; or two lambdas of (p, t): masked_loss(p, t, m, value, derivative, "
-        "gradient)."
-    );
-    return has_value && derives;
+/// Whether F has a value and, for a gradient, a derivative. True where P and Q are no tensors.
+template <class F, class P, class Q, class... G>
+consteval bool is_loss_function() {
+    if constexpr (!has_operand<F> && is_real<P>() && is_numbers<Q>()) {
+        using T = loss_element_t<P, Q>;
+        constexpr bool derives = (std::is_same_v<std::decay_t<G>, no_gradient> && ...) ||
+                                 requires(const F& f, const T& x) {
+                                     { f.derivative(x, x) } -> std::convertible_to<T>;
+                                 };
+        return element_function<F, T> && derives;
+    }
+    return true;
 }
 
-/// Fails to compile, with one sentence, unless G can be written as a gradient.
+template <bool Fits, class... /*F*/>
+struct loss_function_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits,
+            "xmask: the function of a loss is a struct with `value(p, t) const` and, for a gradient, `derivative(p, t) const`, of numbers; or two lambdas of (p, t): masked_loss(p, t, m, value, derivative, gradient)."
+        );
+        return Fits;
+    }
+};
+
+template <bool Fits, class... /*G*/>
+struct gradient_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits,
+            "xmask: the last argument of a loss, its gradient, is a tensor, of_mean(tensor) or scaled(tensor, factor), and is written: neither const nor lazy."
+        );
+        return Fits;
+    }
+};
+
+/// Whether G can be written as a gradient.
 template <class G>
-consteval bool require_gradient() {
-    constexpr bool fits = requires {
-        typename gradient_traits<std::remove_reference_t<G>>::container;
-    } && writable<typename gradient_traits<std::remove_reference_t<G>>::container>;
-    static_assert(
-        fits, "xmask: the last argument of a loss, its gradient, is a tensor, of_mean(tensor) or "
-              "scaled(tensor, factor), and is written: neither const nor lazy."
-    );
-    return fits;
-}
+concept writable_gradient = requires {
+    typename gradient_traits<std::remove_reference_t<G>>::container;
+} && writable<typename gradient_traits<std::remove_reference_t<G>>::container>;
+
+/// Fails to compile, with one sentence, unless G can be written as a gradient, or is none.
+template <class G>
+using require_gradient =
+    gradient_expected<writable_gradient<G> || std::is_same_v<std::decay_t<G>, no_gradient>, G>;
+
+/// Fails to compile, with one sentence, unless F is a function of these tensors, over what M counts,
+/// and each G can be written as its gradient.
+template <class F, class P, class Q, class M, class... G>
+using require_element_loss = require_all<
+    require_gradient<G>..., require_real<P, Q>, require_counted<M>,
+    loss_function_expected<is_loss_function<F, P, Q, G...>(), F>>;
 
 /// Calls the check of a function, if there is one: it throws for bad options.
 template <class F>
@@ -160,29 +187,22 @@ void check_options(const char* function, const F& f) {
     }
 }
 
-/// The loss of a function over what m counts, and its gradient. Checks everything first.
+/// The loss of a function over what m counts, and its gradient. Checks all values first.
 template <class F, class P, class Q, class M, class G>
 loss sum_of_elements(
     const char* name, const F& f, const P& prediction, const Q& target, const M& m, G&& gradient
 ) {
-    if constexpr (require_real<P, Q>() && require_counted<M>()) {
-        using element = loss_element_t<P, Q>;
-        if constexpr (require_function<F, element, G>()) {
-            check_options(name, f);
-            require_same_shape(
-                name, "the prediction", prediction.shape(), "the target", target.shape()
-            );
-            return call_with_function<element>(
-                name, f, prediction.shape(),
-                [&](const auto& function, const auto&... more) {
-                    return to_loss(element_sum<element>(
-                        name, function, m, gradient, prediction, target, more...
-                    ));
-                }
+    using element = loss_element_t<P, Q>;
+    check_options(name, f);
+    require_same_shape(name, "the prediction", prediction.shape(), "the target", target.shape());
+    return call_with_function<element>(
+        name, f, prediction.shape(),
+        [&](const auto& function, const auto&... more) {
+            return to_loss(
+                element_sum<element>(name, function, m, gradient, prediction, target, more...)
             );
         }
-    }
-    return {};
+    );
 }
 
 /// The value of a loss, as a functor of xtensor.
@@ -225,28 +245,21 @@ auto each_value(const char* name, const F& f, P&& prediction, Q&& target) {
     }
 }
 
-/// The losses of single elements, lazy, times what m says. Checks everything first.
+/// The losses of single elements, lazy, times what m says. Checks all values first.
 template <class F, class P, class Q, class M>
 auto each_element(const char* name, const F& f, P&& prediction, Q&& target, M&& m) {
-    if constexpr (require_real<P, Q>() && require_counted<M>()) {
-        using element = loss_element_t<P, Q>;
-        if constexpr (require_function<F, element, no_gradient>()) {
-            check_options(name, f);
-            require_same_shape(
-                name, "the prediction", prediction.shape(), "the target", target.shape()
-            );
-            require_counted_shape(name, m, prediction.shape());
-            auto values =
-                each_value<element>(name, f, std::forward<P>(prediction), std::forward<Q>(target));
-            if constexpr (weighted_mask_expression<M>) {
-                return multiply(
-                    multiply(std::move(values), std::forward<M>(m).weights()),
-                    std::forward<M>(m).mask()
-                );
-            } else {
-                return multiply(std::move(values), std::forward<M>(m));
-            }
-        }
+    using element = loss_element_t<P, Q>;
+    check_options(name, f);
+    require_same_shape(name, "the prediction", prediction.shape(), "the target", target.shape());
+    require_counted_shape(name, m, prediction.shape());
+    auto values =
+        each_value<element>(name, f, std::forward<P>(prediction), std::forward<Q>(target));
+    if constexpr (weighted_mask_expression<M>) {
+        return multiply(
+            multiply(std::move(values), std::forward<M>(m).weights()), std::forward<M>(m).mask()
+        );
+    } else {
+        return multiply(std::move(values), std::forward<M>(m));
     }
 }
 } // namespace detail

@@ -91,13 +91,20 @@ public:
     ///     xt::xarray<float> of_rows = xmask::masked_mean(xmask::masked_huber.each(p, t, m, {.delta = 0.5}), m, -1);
     template <class P, class Q, class M>
     auto each(P&& prediction, Q&& target, M&& m, const F& options = {}) const {
-        return detail::each_element(
-            m_name, options, std::forward<P>(prediction), std::forward<Q>(target),
-            std::forward<M>(m)
-        );
+        if constexpr (detail::require_element_loss<F, P, Q, M>()) {
+            return detail::each_element(
+                m_name, options, std::forward<P>(prediction), std::forward<Q>(target),
+                std::forward<M>(m)
+            );
+        } else {
+            return detail::refused();
+        }
     }
 
 private:
+    template <class P, class Q, class M, class G>
+    using fits = detail::require_element_loss<F, P, Q, M, G>;
+
     template <class P, class Q, class M, class G>
     loss sum(const P& prediction, const Q& target, const M& m, const F& options, G& gradient)
         const {
@@ -147,7 +154,12 @@ loss masked_loss(const E& e, const M& m) {
 template <class F, class P, class Q, class M>
     requires(!expression<F>)
 loss masked_loss(const F& function, const P& prediction, const Q& target, const M& m) {
-    return element_loss<F>("masked_loss")(prediction, target, m, function);
+    if constexpr (detail::require_element_loss<F, P, Q, M>()) {
+        const detail::no_gradient none{};
+        return detail::sum_of_elements("masked_loss", function, prediction, target, m, none);
+    } else {
+        return {};
+    }
 }
 
 /// Gives a loss of your own by its function and its derivative, and writes its gradient.
@@ -172,8 +184,10 @@ template <class F, class P, class Q, class M, class G>
 loss masked_loss(
     const F& function, const P& prediction, const Q& target, const M& m, G&& gradient
 ) {
-    return element_loss<F>("masked_loss")(
-        prediction, target, m, function, std::forward<G>(gradient)
-    );
+    if constexpr (detail::require_element_loss<F, P, Q, M, G>()) {
+        return detail::sum_of_elements("masked_loss", function, prediction, target, m, gradient);
+    } else {
+        return {};
+    }
 }
 } // namespace xmask::inline XMASK_ABI

@@ -21,25 +21,25 @@
 /// of one position of the result share.
 
 namespace xmask::inline XMASK_ABI::detail {
-template <class X>
-consteval bool require_real_element() {
-    constexpr bool real = std::is_floating_point_v<element_t<X>>;
-    static_assert(
-        real, "xmask: a gradient is by a tensor of real numbers; convert integers first."
-    );
-    return real;
-}
-
-template <class X, class M, class... U>
-consteval bool require_differentiable() {
-    if constexpr (!require_gradient_order<U...>()) {
-        return false;
-    } else if constexpr (require_reducible<X, M>()) {
-        return require_real_element<X>();
-    } else {
-        return false;
+template <bool Fits, class... /*X*/>
+struct differentiable_tensor_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits, "xmask: a gradient is by a tensor of real numbers; convert integers first."
+        );
+        return Fits;
     }
-}
+};
+
+/// Fails to compile, with one sentence, unless X is a tensor of real numbers.
+template <class X>
+using require_real_element = differentiable_tensor_expected<real_expression<X>, X>;
+
+/// Fails to compile, with one sentence, unless these are the tensor, the mask and the upstream
+/// gradient of a gradient.
+template <class X, class M, class... U>
+using require_differentiable =
+    require_all<require_gradient_order<U...>, require_reducible<X, M>, require_real_element<X>>;
 
 /// The arguments of most reductions: a mask without weights, reduce_options, and no options of the
 /// gradient.
@@ -48,14 +48,10 @@ struct plain_arguments {
     using gradient_options = no_options;
 
     template <class X, class M>
-    static consteval bool fits() {
-        return require_reducible<X, M>();
-    }
+    using fits = require_reducible<X, M>;
 
     template <class X, class M, class... U>
-    static consteval bool has_gradient() {
-        return require_differentiable<X, M, U...>();
-    }
+    using has_gradient = require_differentiable<X, M, U...>;
 };
 
 /// e, broadcast to the shape of the result, where the mask keeps, 0 elsewhere. Only kept elements

@@ -128,10 +128,12 @@ consteval bool require_derivative() {
 template <class P, class Q, class M, class Value>
     requires expression<P>
 loss masked_loss(const P& prediction, const Q& target, const M& m, const Value& value) {
-    constexpr bool in_registers = detail::all_take_lanes<P, Q, Value>();
-    return masked_loss(
-        detail::lambda_loss<Value, Value, in_registers>(value, value), prediction, target, m
-    );
+    using function = detail::lambda_loss<Value, Value, detail::all_take_lanes<P, Q, Value>()>;
+    if constexpr (detail::require_element_loss<function, P, Q, M>()) {
+        return masked_loss(function(value, value), prediction, target, m);
+    } else {
+        return {};
+    }
 }
 
 /// A loss of your own by two lambdas of (p, t): its value, and its derivative by p. One pass
@@ -160,10 +162,14 @@ loss masked_loss(
 ) {
     if constexpr (detail::require_derivative<Derivative>()) {
         constexpr bool in_registers = detail::all_take_lanes<P, Q, Value, Derivative>();
-        return masked_loss(
-            detail::lambda_loss<Value, Derivative, in_registers>(value, derivative), prediction,
-            target, m, std::forward<G>(gradient)...
-        );
+        using function = detail::lambda_loss<Value, Derivative, in_registers>;
+        if constexpr (detail::require_element_loss<function, P, Q, M, G...>()) {
+            return masked_loss(
+                function(value, derivative), prediction, target, m, std::forward<G>(gradient)...
+            );
+        } else {
+            return {};
+        }
     } else {
         return {};
     }

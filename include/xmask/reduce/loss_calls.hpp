@@ -57,8 +57,12 @@ public:
     template <class P, class Q, class M>
     loss operator()(const P& prediction, const Q& target, const M& m, const Options& options = {})
         const {
-        const detail::no_gradient none{};
-        return own().sum(prediction, target, m, options, none);
+        if constexpr (typename Loss::template fits<P, Q, M, detail::no_gradient>()) {
+            const detail::no_gradient none{};
+            return own().sum(prediction, target, m, options, none);
+        } else {
+            return {};
+        }
     }
 
     /// Gives the loss, and writes its gradient.
@@ -75,7 +79,11 @@ public:
     template <class P, class Q, class M, class G>
         requires(!std::same_as<std::remove_cvref_t<G>, Options>)
     loss operator()(const P& prediction, const Q& target, const M& m, G&& gradient) const {
-        return (*this)(prediction, target, m, Options{}, std::forward<G>(gradient));
+        if constexpr (typename Loss::template fits<P, Q, M, G>()) {
+            return own().sum(prediction, target, m, Options{}, gradient);
+        } else {
+            return {};
+        }
     }
 
     /// Gives the loss with options, and writes its gradient.
@@ -94,7 +102,7 @@ public:
     loss operator()(
         const P& prediction, const Q& target, const M& m, const Options& options, G&& gradient
     ) const {
-        if constexpr (detail::require_gradient<G>()) {
+        if constexpr (typename Loss::template fits<P, Q, M, G>()) {
             return own().sum(prediction, target, m, options, gradient);
         } else {
             return {};

@@ -205,7 +205,7 @@ template <class X, class M>
 auto masked_normalize(
     X&& x, M&& m, std::ptrdiff_t axis = -1, const normalize_options& options = {}
 ) {
-    if constexpr (detail::require_real_tensors<X>() && detail::require_mask<M, X>()) {
+    if constexpr (detail::require_lines<X, M>()) {
         detail::require_norm("masked_normalize", options, false);
         return detail::make_row_mapped(
             "masked_normalize", detail::normalize_function<detail::real_of<X>>{{options}}, axis,
@@ -238,8 +238,7 @@ template <class X, class M>
 void masked_normalize_inplace(
     X&& x, const M& m, std::ptrdiff_t axis = -1, const normalize_options& options = {}
 ) {
-    if constexpr (detail::require_real_tensors<X>() && detail::require_target<X>() &&
-                  detail::require_mask<M, X>()) {
+    if constexpr (detail::require_lines_inplace<X, M>()) {
         constexpr const char* function = "masked_normalize_inplace";
         detail::require_norm(function, options, false);
         detail::map_inplace(

@@ -100,20 +100,29 @@ template <class T>
 using wide_t =
     std::conditional_t<(std::is_floating_point_v<T> && sizeof(T) > sizeof(double)), T, double>;
 
+template <bool Fits, class... /*X*/>
+struct reduced_tensor_expected {
+    consteval operator bool() const {
+        static_assert(Fits, "xmask: a reduction is of a tensor (or lazy expression) of numbers.");
+        return Fits;
+    }
+};
+
+template <bool Fits, class... /*X, M*/>
+struct reduced_tensor_expected_first {
+    consteval operator bool() const {
+        static_assert(
+            Fits, "xmask: the tensor comes first, the mask second; here the mask comes first."
+        );
+        return Fits;
+    }
+};
+
 /// Fails to compile, with one sentence, unless X is a tensor of numbers and M a mask.
 template <class X, class M>
-consteval bool require_reducible() {
-    constexpr bool numbers = number_expression<X>;
-    static_assert(numbers, "xmask: a reduction is of a tensor (or lazy expression) of numbers.");
-    static_assert(
-        in_order<X, M>, "xmask: the tensor comes first, the mask second; here the mask comes first."
-    );
-    if constexpr (numbers && in_order<X, M>) {
-        return require_mask<M>();
-    } else {
-        return false;
-    }
-}
+using require_reducible = require_all<
+    reduced_tensor_expected<number_expression<X>, X>,
+    reduced_tensor_expected_first<in_order<X, M>, X, M>, require_mask<M>>;
 
 template <class E>
 using element_t = std::remove_cv_t<value_type_t<E>>;

@@ -236,32 +236,46 @@ inline constexpr bool is_probabilities = [] {
     }
 }();
 
+/// Whether Q is a target of classes for the prediction P, or, with Probabilities, a target of
+/// probabilities.
+template <class P, class Q, bool Probabilities>
+inline constexpr bool is_target_of_classes = [] {
+    if constexpr (real_expression<P> && expression<Q> && !mask_expression<Q>) {
+        using target = std::remove_cv_t<value_type_t<Q>>;
+        return (std::integral<target> && !std::same_as<target, bool>) ||
+               (Probabilities && is_probabilities<Q>);
+    } else {
+        return false;
+    }
+}();
+
+template <bool Fits, class... /*P, Q*/>
+struct classes_or_probabilities_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits,
+            "xmask: cross entropy takes a prediction of real logits, and a target of integer classes or of real probabilities, one a class."
+        );
+        return Fits;
+    }
+};
+
+template <bool Fits, class... /*P, Q*/>
+struct classes_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits,
+            "xmask: masked_nll takes a prediction of real log-probabilities and a target of integer classes."
+        );
+        return Fits;
+    }
+};
+
 /// Fails to compile, with one sentence, unless Q is a target of classes for the prediction P, or,
 /// with Probabilities, a target of probabilities.
 template <class P, class Q, bool Probabilities>
-consteval bool require_classes() {
-    constexpr bool fits = [] {
-        if constexpr (expression<P> && expression<Q> && !mask_expression<Q>) {
-            using target = std::remove_cv_t<value_type_t<Q>>;
-            return std::is_floating_point_v<std::remove_cv_t<value_type_t<P>>> &&
-                   ((std::integral<target> && !std::same_as<target, bool>) ||
-                    (Probabilities && is_probabilities<Q>));
-        } else {
-            return false;
-        }
-    }();
-    if constexpr (Probabilities) {
-        static_assert(
-            fits,
-            "xmask: cross entropy takes a prediction of real logits, and a target of integer classes or of "
-            "real probabilities, one a class."
-        );
-    } else {
-        static_assert(
-            fits,
-            "xmask: masked_nll takes a prediction of real log-probabilities and a target of integer classes."
-        );
-    }
-    return fits;
-}
+using require_classes = std::conditional_t<
+    Probabilities,
+    classes_or_probabilities_expected<is_target_of_classes<P, Q, Probabilities>, P, Q>,
+    classes_expected<is_target_of_classes<P, Q, Probabilities>, P, Q>>;
 } // namespace xmask::inline XMASK_ABI::detail

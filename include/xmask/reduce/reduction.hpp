@@ -36,7 +36,7 @@ struct no_options {};
 ///
 ///     // Fails to compile, with one sentence, unless x is reducible under m.
 ///     template <class X, class M>
-///     static consteval bool fits();
+///     using fits = require_reducible<X, M>;
 ///
 ///     // The result over everything or over kept_axes; `function` is the name for errors.
 ///     template <class X, class M, reduced_axes Axes>
@@ -55,7 +55,7 @@ concept reduction_formula = std::is_empty_v<F> && requires(typename F::options o
 ///
 ///     // Fails to compile, with one sentence, unless these have a gradient.
 ///     template <class X, class M, class... U>
-///     static consteval bool has_gradient();
+///     using has_gradient = require_differentiable<X, M, U...>;
 ///
 ///     template <class X, class M, class U>
 ///     static auto gradient(
@@ -207,7 +207,7 @@ public:
     template <class X, class M, class O = options_type>
         requires detail::options_argument<O, options_type>
     auto operator()(const X& x, const M& m, Given... given, const O& options = {}) const {
-        if constexpr (Formula::template fits<X, M>()) {
+        if constexpr (typename Formula::template fits<X, M>()) {
             return Formula::of(
                 m_name, x, m, detail::everything(), detail::to_options<options_type>(options),
                 given...
@@ -230,7 +230,7 @@ public:
     template <class X, class M, class A = braced_axes>
         requires detail::axes_argument<A>
     auto operator()(const X& x, const M& m, Given... given, const A& axes) const {
-        if constexpr (Formula::template fits<X, M>()) {
+        if constexpr (typename Formula::template fits<X, M>()) {
             return detail::with_rank<detail::rank_without<X, A>()>(
                 along(x, m, axes, options_type(), given...)
             );
@@ -272,7 +272,7 @@ public:
     template <class X, class M, class A = braced_axes, class O = options_type>
         requires(detail::axes_argument<A> && detail::options_argument<O, options_type>)
     auto operator()(const X& x, const M& m, Given... given, const A& axes, const O& options) const {
-        if constexpr (Formula::template fits<X, M>()) {
+        if constexpr (typename Formula::template fits<X, M>()) {
             // Only options with fields may keep the axes.
             constexpr bool drops_axes = std::same_as<O, when_empty>;
             return detail::with_rank<drops_axes ? detail::rank_without<X, A>() : detail::any_rank>(
@@ -359,7 +359,7 @@ public:
         requires(detail::gradient_arguments<U, A> && detail::options_argument<O, options_type>)
     auto operator()(const X& x, const M& m, const U& upstream, const A& axes, const O& options = {})
         const {
-        if constexpr (Formula::template has_gradient<X, M, U>()) {
+        if constexpr (typename Formula::template has_gradient<X, M, U>()) {
             return Formula::gradient(
                 m_name, x, m, detail::kept_axes(m_name, x.shape(), axes), upstream,
                 detail::to_options<options_type>(options)
@@ -379,7 +379,7 @@ public:
     template <class X, class M, class O = options_type>
         requires detail::options_argument<O, options_type>
     auto operator()(const X& x, const M& m, double upstream = 1, const O& options = {}) const {
-        if constexpr (Formula::template has_gradient<X, M>()) {
+        if constexpr (typename Formula::template has_gradient<X, M>()) {
             return Formula::gradient(
                 m_name, x, m,
                 detail::kept_axes(m_name, x.shape(), detail::every_axis(x.dimension())), upstream,

@@ -12,27 +12,28 @@
 /// The arguments of a lambda of `auto`: registers that say what they are not.
 
 namespace xmask::inline XMASK_ABI::detail::registers {
-/// Fails to compile, with one sentence: a register is not one number.
-template <class V>
-consteval bool refuse_number() {
-    constexpr bool is_number = std::is_arithmetic_v<V>;
-    static_assert(
-        is_number,
-        "xmask: a lambda of `auto` is called with registers: write xsimd::abs in place of std::abs, and so on, and "
-        "xsimd::select(condition, a, b) in place of ?: and if; or write a lambda of double, which takes anything."
-    );
-    return is_number;
-}
+/// Fails to compile, with one sentence, where it becomes an N: a register is not one number.
+template <class V, class N>
+class refused_number {
+    static constexpr bool is_number = std::is_arithmetic_v<V>;
+
+public:
+    explicit(std::is_same_v<N, bool>) operator N() const noexcept {
+        static_assert(
+            is_number,
+            "xmask: a lambda of `auto` is called with registers: write xsimd::abs in place of std::abs, and so on, and "
+            "xsimd::select(condition, a, b) in place of ?: and if; or write a lambda of double, which takes anything."
+        );
+        return N();
+    }
+};
 
 /// A comparison of registers: for each lane whether it holds.
 template <class V>
-class register_condition : public V::batch_bool_type {
+class register_condition : public V::batch_bool_type, public refused_number<V, bool> {
 public:
     XMASK_INLINE register_condition(const typename V::batch_bool_type& x) noexcept
         : V::batch_bool_type(x) {}
-
-    /// Fails to compile: a condition decides about one number.
-    explicit operator bool() const noexcept { return refuse_number<V>(); }
 };
 
 /// A register that fails to compile, with one sentence, where a number is expected: by functions of
@@ -40,16 +41,13 @@ public:
 ///
 /// @tparam V  the type of the register
 template <class V>
-class register_value : public V {
+class register_value : public V, public refused_number<V, double> {
 public:
     XMASK_INLINE register_value(const V& x) noexcept : V(x) {}
 
     template <class N>
         requires std::is_arithmetic_v<N>
     XMASK_INLINE register_value(N x) noexcept : V(static_cast<typename V::value_type>(x)) {}
-
-    /// Fails to compile: a function of <cmath> takes one number.
-    operator double() const noexcept { return refuse_number<V>() ? 1 : 0; }
 
     XMASK_INLINE register_value operator-() const noexcept { return V::operator-(); }
 };

@@ -286,32 +286,36 @@ struct row_maker<row_mapped<F, CTM, CTX...>> {
     }
 };
 
+template <bool Fits, class... /*X*/>
+struct real_tensors_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits,
+            "xmask: this takes tensors (or lazy expressions) of real numbers, the mask after them; convert integers first."
+        );
+        return Fits;
+    }
+};
+
+/// Fails to compile, with one sentence, unless all X are tensors of real numbers.
 template <class... X>
-consteval bool require_real_tensors() {
-    constexpr bool real = ([] {
-        if constexpr (expression<X> && !mask_expression<X>) {
-            return std::is_floating_point_v<std::remove_cv_t<value_type_t<X>>>;
-        } else {
-            return false;
-        }
-    }() && ...);
-    static_assert(
-        real,
-        "xmask: this takes tensors (or lazy expressions) of real numbers, the mask after them; convert integers first."
-    );
-    return real;
-}
+using require_real_tensors = real_tensors_expected<(real_expression<X> && ...), X...>;
+
+/// Fails to compile, with one sentence, unless X is a tensor of real numbers and M a mask.
+template <class X, class M>
+using require_lines = require_all<require_real_tensors<X>, require_mask<M>>;
+
+/// Fails to compile, with one sentence, unless X is a tensor of real numbers that can be written,
+/// and M a mask.
+template <class X, class M>
+using require_lines_inplace =
+    require_all<require_real_tensors<X>, require_target<X>, require_mask<M>>;
 
 /// Fails to compile, with one sentence, unless these are the tensor, the mask and the upstream
 /// gradient of a gradient along an axis.
 template <class X, class M, class G>
-consteval bool require_row_gradient() {
-    if constexpr (require_gradient_order<G>()) {
-        return require_real_tensors<X, G>() && require_mask<M>();
-    } else {
-        return false;
-    }
-}
+using require_row_gradient =
+    require_all<require_gradient_order<G>, require_real_tensors<X, G>, require_mask<M>>;
 
 template <class... X>
 using real_of = std::common_type_t<std::remove_cv_t<value_type_t<X>>...>;

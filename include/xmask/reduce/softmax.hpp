@@ -105,28 +105,28 @@ using softmax_of = softmax_function<T>;
 template <class T>
 using softmin_of = softmax_function<T, true>;
 
-/// Maps the lines of x by F, lazily.
-template <template <class> class F, class X, class M>
+/// Maps the lines of x by F, lazily, where the arguments fit.
+template <template <class> class F, bool Fits, class X, class M>
 auto map_lines(const char* name, X&& x, M&& m, std::ptrdiff_t axis) {
-    if constexpr (require_real_tensors<X>() && require_mask<M, X>()) {
+    if constexpr (Fits) {
         return make_row_mapped(name, F<real_of<X>>(), axis, std::forward<M>(m), std::forward<X>(x));
     } else {
         return refused();
     }
 }
 
-/// Maps the lines of x by F, in place.
-template <template <class> class F, class X, class M>
+/// Maps the lines of x by F, in place, where the arguments fit.
+template <template <class> class F, bool Fits, class X, class M>
 void map_lines_inplace(const char* name, X&& x, const M& m, std::ptrdiff_t axis) {
-    if constexpr (require_real_tensors<X>() && require_target<X>() && require_mask<M, X>()) {
+    if constexpr (Fits) {
         map_inplace(name, F<real_of<X>>(), axis, m, x);
     }
 }
 
-/// The gradient of such a map, of its result y and of the gradient by y.
-template <template <class> class F, class Y, class M, class G>
+/// The gradient of such a map, of its result y and of the gradient by y, where the arguments fit.
+template <template <class> class F, bool Fits, class Y, class M, class G>
 auto map_line_slopes(const char* name, Y&& y, M&& m, G&& upstream, std::ptrdiff_t axis) {
-    if constexpr (require_row_gradient<Y, M, G>()) {
+    if constexpr (Fits) {
         return make_row_mapped(
             name, F<real_of<Y, G>>(), axis, std::forward<M>(m), std::forward<Y>(y),
             std::forward<G>(upstream)
@@ -160,7 +160,8 @@ auto map_line_slopes(const char* name, Y&& y, M&& m, G&& upstream, std::ptrdiff_
 ///     // 0   0   0
 template <class X, class M>
 auto masked_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
-    return detail::map_lines<detail::softmax_of>(
+    constexpr bool fits = detail::require_lines<X, M>();
+    return detail::map_lines<detail::softmax_of, fits>(
         "masked_softmax", std::forward<X>(x), std::forward<M>(m), axis
     );
 }
@@ -179,7 +180,8 @@ auto masked_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
 ///     xmask::masked_softmax_inplace(scores, m);
 template <class X, class M>
 void masked_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
-    detail::map_lines_inplace<detail::softmax_of>(
+    constexpr bool fits = detail::require_lines_inplace<X, M>();
+    detail::map_lines_inplace<detail::softmax_of, fits>(
         "masked_softmax_inplace", std::forward<X>(x), m, axis
     );
 }
@@ -204,7 +206,8 @@ void masked_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
 ///     // 0.0976648 0.636855 0.265481 0
 template <class X, class M>
 auto masked_softmin(X&& x, M&& m, std::ptrdiff_t axis = -1) {
-    return detail::map_lines<detail::softmin_of>(
+    constexpr bool fits = detail::require_lines<X, M>();
+    return detail::map_lines<detail::softmin_of, fits>(
         "masked_softmin", std::forward<X>(x), std::forward<M>(m), axis
     );
 }
@@ -228,7 +231,8 @@ auto masked_softmin(X&& x, M&& m, std::ptrdiff_t axis = -1) {
 ///     // 0.0976648 0.636855 0.265481 0
 template <class X, class M>
 void masked_softmin_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
-    detail::map_lines_inplace<detail::softmin_of>(
+    constexpr bool fits = detail::require_lines_inplace<X, M>();
+    detail::map_lines_inplace<detail::softmin_of, fits>(
         "masked_softmin_inplace", std::forward<X>(x), m, axis
     );
 }
@@ -249,7 +253,8 @@ void masked_softmin_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
 ///     xt::xtensor<float, 2> logs = xmask::masked_log_softmax(scores, m);
 template <class X, class M>
 auto masked_log_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
-    return detail::map_lines<detail::log_softmax_function>(
+    constexpr bool fits = detail::require_lines<X, M>();
+    return detail::map_lines<detail::log_softmax_function, fits>(
         "masked_log_softmax", std::forward<X>(x), std::forward<M>(m), axis
     );
 }
@@ -268,7 +273,8 @@ auto masked_log_softmax(X&& x, M&& m, std::ptrdiff_t axis = -1) {
 ///     xmask::masked_log_softmax_inplace(scores, m);
 template <class X, class M>
 void masked_log_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
-    detail::map_lines_inplace<detail::log_softmax_function>(
+    constexpr bool fits = detail::require_lines_inplace<X, M>();
+    detail::map_lines_inplace<detail::log_softmax_function, fits>(
         "masked_log_softmax_inplace", std::forward<X>(x), m, axis
     );
 }
@@ -292,7 +298,8 @@ void masked_log_softmax_inplace(X&& x, const M& m, std::ptrdiff_t axis = -1) {
 ///     // 14.0312 -0.611328 -4.01562 0
 template <class Y, class M, class G>
 auto masked_softmax_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axis = -1) {
-    return detail::map_line_slopes<detail::softmax_gradient_function>(
+    constexpr bool fits = detail::require_row_gradient<Y, M, G>();
+    return detail::map_line_slopes<detail::softmax_gradient_function, fits>(
         "masked_softmax_gradient", std::forward<Y>(result), std::forward<M>(m),
         std::forward<G>(upstream), axis
     );
@@ -317,7 +324,8 @@ auto masked_softmax_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axi
 ///     // -14.0312 0.611328 4.01562 0
 template <class Y, class M, class G>
 auto masked_softmin_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axis = -1) {
-    return detail::map_line_slopes<detail::softmin_gradient_function>(
+    constexpr bool fits = detail::require_row_gradient<Y, M, G>();
+    return detail::map_line_slopes<detail::softmin_gradient_function, fits>(
         "masked_softmin_gradient", std::forward<Y>(result), std::forward<M>(m),
         std::forward<G>(upstream), axis
     );
@@ -342,7 +350,8 @@ auto masked_softmin_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axi
 ///     // -1.88158 1.1165 3.3785 0
 template <class Y, class M, class G>
 auto masked_log_softmax_gradient(Y&& result, M&& m, G&& upstream, std::ptrdiff_t axis = -1) {
-    return detail::map_line_slopes<detail::log_softmax_gradient_function>(
+    constexpr bool fits = detail::require_row_gradient<Y, M, G>();
+    return detail::map_line_slopes<detail::log_softmax_gradient_function, fits>(
         "masked_log_softmax_gradient", std::forward<Y>(result), std::forward<M>(m),
         std::forward<G>(upstream), axis
     );

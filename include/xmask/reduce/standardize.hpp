@@ -59,20 +59,22 @@ void standardize(
     write_kept<R>(result, lazy_function(standardized(), x, by.mean, by.scale), m);
 }
 
-/// Fails to compile, with one sentence, unless a standardized x fits into x.
-template <class X, class M>
-consteval bool require_standardizable() {
-    if constexpr (require_reducible<X, M>()) {
-        constexpr bool real = std::is_floating_point_v<element_t<X>>;
+template <bool Fits, class... /*X*/>
+struct standardized_tensor_expected {
+    consteval operator bool() const {
         static_assert(
-            real,
+            Fits,
             "xmask: only a tensor of real numbers can be standardized in place; convert integers first."
         );
-        return real;
-    } else {
-        return false;
+        return Fits;
     }
-}
+};
+
+/// Fails to compile, with one sentence, unless a standardized x fits into x.
+template <class X, class M>
+using require_standardizable = require_all<
+    require_reducible<X, M>, standardized_tensor_expected<real_expression<X>, X>,
+    require_target<X>>;
 
 /// (g - mean of g - y * mean of g y) * scale, of y = (x - mean of x) * scale; the means first.
 struct standardized_slope {
@@ -175,7 +177,7 @@ template <class X, class M, class A = std::initializer_list<std::ptrdiff_t>>
 void masked_standardize_inplace(
     X&& x, const M& m, const A& axes, const standardize_options& options = {}
 ) {
-    if constexpr (detail::require_standardizable<X, M>() && detail::require_target<X>()) {
+    if constexpr (detail::require_standardizable<X, M>()) {
         detail::with_mask_apart(m, x, [&](const auto& apart) {
             detail::standardize<detail::element_t<X>>(
                 "masked_standardize_inplace", x, x, apart, axes, options

@@ -26,26 +26,32 @@
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-template <class X, class M>
-consteval bool require_summable() {
-    constexpr bool numbers = number_expression<X>;
-    static_assert(
-        numbers, "xmask: sums and means are of a tensor (or lazy expression) of numbers."
-    );
-    static_assert(
-        in_order<X, M>, "xmask: the tensor comes first, the mask second; here the mask comes first."
-    );
-    if constexpr (numbers && in_order<X, M> && require_counted<M>()) {
-        constexpr bool weighable = mask_expression<M> || std::is_floating_point_v<value_type_t<X>>;
+template <bool Fits, class... /*X*/>
+struct summed_tensor_expected {
+    consteval operator bool() const {
         static_assert(
-            weighable,
-            "xmask: real weights go with a tensor of real numbers; convert the tensor first."
+            Fits, "xmask: sums and means are of a tensor (or lazy expression) of numbers."
         );
-        return weighable;
-    } else {
-        return false;
+        return Fits;
     }
-}
+};
+
+template <bool Fits, class... /*X, M*/>
+struct real_tensor_of_weights_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits, "xmask: real weights go with a tensor of real numbers; convert the tensor first."
+        );
+        return Fits;
+    }
+};
+
+/// Fails to compile, with one sentence, unless X is a tensor of numbers and M counts its elements.
+template <class X, class M>
+using require_summable = require_all<
+    summed_tensor_expected<number_expression<X>, X>,
+    reduced_tensor_expected_first<in_order<X, M>, X, M>, require_counted<M>,
+    real_tensor_of_weights_expected<mask_expression<M> || real_expression<X>, X, M>>;
 
 /// The sum at one position of the result, and its weight: the number of elements or the sum of
 /// their weights.
@@ -138,20 +144,11 @@ struct sum_arguments {
     using gradient_options = no_options;
 
     template <class X, class M>
-    static consteval bool fits() {
-        return require_summable<X, M>();
-    }
+    using fits = require_summable<X, M>;
 
     template <class X, class M, class... U>
-    static consteval bool has_gradient() {
-        if constexpr (!require_gradient_order<U...>()) {
-            return false;
-        } else if constexpr (require_summable<X, M>()) {
-            return require_real_element<X>();
-        } else {
-            return false;
-        }
-    }
+    using has_gradient =
+        require_all<require_gradient_order<U...>, require_summable<X, M>, require_real_element<X>>;
 
     /// u at each element that counts, or u / weight of its position; times the weights of m.
     template <class X, class M, class U>

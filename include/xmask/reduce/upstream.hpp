@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include <type_traits>
+
 #include "../core/axes.hpp"
 #include "../core/mask.hpp"
 
@@ -19,15 +21,19 @@ concept upstream_argument = expression<U> && !mask_expression<U>;
 template <class U, class A>
 concept gradient_arguments = (expression<U> && axes_argument<A>) || upstream_argument<A>;
 
+template <bool Fits, class... /*U*/>
+struct gradient_order_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits,
+            "xmask: a gradient takes the tensor, the mask, the upstream gradient (that of what the result feeds), "
+            "then axes and options, in this order."
+        );
+        return Fits;
+    }
+};
+
 /// Fails to compile, with one sentence, where the upstream gradient is not in its place.
 template <class... U>
-consteval bool require_gradient_order() {
-    constexpr bool ordered = (upstream_argument<U> && ...);
-    static_assert(
-        ordered,
-        "xmask: a gradient takes the tensor, the mask, the upstream gradient (that of what the result "
-        "feeds), then axes and options, in this order."
-    );
-    return ordered;
-}
+using require_gradient_order = gradient_order_expected<(upstream_argument<U> && ...), U...>;
 } // namespace xmask::inline XMASK_ABI::detail

@@ -80,13 +80,8 @@ consteval bool require_weights() {
 
 /// Fails to compile, with one sentence, where M is neither a mask, nor weights, nor both.
 template <class M>
-consteval bool require_counted() {
-    if constexpr (weighted_mask_expression<M>) {
-        return true;
-    } else {
-        return require_mask_or_weights<M>();
-    }
-}
+using require_counted = mask_or_weights_expected<
+    weighted_mask_expression<M> || mask_expression<M> || weight_expression<M>, M>;
 } // namespace detail
 
 /// Gives a mask whose kept elements have weights, for losses, masked_sum and masked_mean.
