@@ -36,21 +36,6 @@ inline batch_mask mask_of_bits(const std::uint64_t* words, std::size_t i) {
 
 // ---- Results that are tensors -----------------------------------------------------------------------------------
 
-inline void copy(const float* x, float* y, std::size_t n) {
-    std::size_t i = 0;
-    for (; i + 4 * lanes <= n; i += 4 * lanes) {
-        const batch a = load(x + i);
-        const batch b = load(x + i + lanes);
-        const batch c = load(x + i + 2 * lanes);
-        const batch d = load(x + i + 3 * lanes);
-        a.store_unaligned(y + i);
-        b.store_unaligned(y + i + lanes);
-        c.store_unaligned(y + i + 2 * lanes);
-        d.store_unaligned(y + i + 3 * lanes);
-    }
-    std::copy(x + i, x + n, y + i);
-}
-
 inline void set(float* y, std::size_t n, float value) {
     std::size_t i = 0;
     for (; i + lanes <= n; i += lanes) {

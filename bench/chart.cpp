@@ -150,7 +150,7 @@ bool write_chart(const std::string& path, const std::vector<fact>& facts) {
            "</style>\n"
         << text(
                10, 16,
-               "Time over that of memcpy of the operand: 64 x 512 floats, half of them kept, one thread, logarithmic",
+               "Time over that of a copy of the operand: 64 x 512 floats, half of them kept, one thread, logarithmic",
                "class=\"title\""
            )
         << legend() << grid(bottom - gap / 2) << groups

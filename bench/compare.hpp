@@ -137,7 +137,7 @@ struct contenders {
     contender xtensor = {};
     contender by_hand = {};
     contender libtorch = {};
-    const char* reference_name = "memcpy";
+    const char* reference_name = "a copy";
 };
 
 // Whether the answer is there. Clears it, so that the next contender has to give its own.

@@ -30,6 +30,7 @@
 #endif
 
 #include "compare.hpp"
+#include "copy.hpp"
 
 namespace bench {
 // ---- Sizes ------------------------------------------------------------------------------------------------------
@@ -126,8 +127,11 @@ inline table& output(const size& s) {
 }
 
 template <class T, std::size_t N>
-auto copy_of(const xt::xtensor<T, N>& from, xt::xtensor<T, N>& to) {
-    return [&] { std::memcpy(to.data(), from.data(), from.size() * sizeof(T)); };
+contender copy_of(const xt::xtensor<T, N>& from, xt::xtensor<T, N>& to) {
+    return faster(
+        [&] { copy<stores::plain>(from.data(), to.data(), from.size()); },
+        [&] { copy<stores::streaming>(from.data(), to.data(), from.size()); }
+    );
 }
 
 // ---- Answers ----------------------------------------------------------------------------------------------------

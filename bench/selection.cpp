@@ -33,7 +33,7 @@ void select_beside(
     all.reference_name = "VQSelect";
     all.reference = [&x, s] {
         namespace highway = hwy::HWY_NAMESPACE;
-        by_hand_loops::copy(x.data(), moved.data(), x.size());
+        copy<stores::plain>(x.data(), moved.data(), x.size());
         for (std::size_t part = 0; part < s.parts; ++part) {
             float* const first = moved.data() + part * (x.size() / s.parts);
             if (s.by == order::ascending) {

@@ -43,7 +43,7 @@ class Report:
         self.facts = {}
         with open(path, encoding="utf-8") as file:
             for line in file:
-                line = line.split("  copy is ")[0]  # the unit, where it is not memcpy
+                line = line.split("  copy is ")[0]  # the unit, where it is another
                 fact = re.match(r"(processor|compiler|flags|libtorch): (.*)", line)
                 if fact:
                     self.facts[fact[1]] = fact[2].strip()

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include <xsimd/xsimd.hpp>
+
 #include "compare.hpp"
 #include "report.hpp"
 
@@ -25,95 +27,87 @@ double over_hand(const result& r) { return r.over(ours, by_hand); }
 
 double nanoseconds(const result& r) { return median(r.seconds[ours]) * 1e9; }
 
+double under_xtensor(const result& r) { return r.over(ours, xtensor); }
+
+double over_selection(const result& r) {
+    return r.reference_name == "VQSelect" ? r.over(ours, reference) : 0;
+}
+
 double under_libtorch(const result& r) { return r.over(ours, libtorch); }
 
 const std::vector<target>& targets() {
     using names = std::vector<std::string_view>;
-    static const names simple{"masked_fill/lengths/",    "masked_fill/indices/",
-                              "masked_fill/bitmask/",    "masked_fill/keep_causal/",
-                              "masked_fill/keep_window", "masked_fill/keep_ranges/",
-                              "multiply/lengths/",       "multiply/indices/",
-                              "multiply/bitmask/"};
-    static const names read_too{
-        "masked_fill/bool array/", "masked_fill/threshold/", "masked_fill/keep_above/",
-        "multiply/bool array/", "multiply/threshold/"
+    static const names simple{"masked_fill/lengths/",     "masked_fill/indices/",
+                              "masked_fill/bitmask/",     "masked_fill/bool array/",
+                              "masked_fill/threshold/",   "masked_fill/keep_above/",
+                              "masked_fill/keep_causal/", "masked_fill/keep_window",
+                              "masked_fill/keep_ranges/", "multiply/lengths/",
+                              "multiply/indices/",        "multiply/bitmask/",
+                              "multiply/bool array/",     "multiply/threshold/"};
+    static const names by_threshold{
+        "masked_sum/threshold/", "masked_max/threshold/", "masked_min/threshold/"
     };
-    static const names cached_or_not{"/L2", "/DRAM"};
     static const names lazy{"masked_fill of 2 * x + 1/", "multiply(x, m) + t/"};
+    static const names with_gradient{
+        "masked_bce", "masked_focal", "masked_kl_div", "masked_poisson"
+    };
+    static const names calls{
+        "masked_fill/lengths/", "multiply/lengths/", "masked_sum/lengths/", "masked_mse/lengths/"
+    };
+    static const names fast{
+        "masked_fill/lengths/", "drop_tokens to a bool array/", "masked_mse/lengths/",
+        "masked_cross_entropy"
+    };
+    constexpr bool wide = xsimd::batch<float>::size >= 16; // AVX-512
+    constexpr auto ids = "drop_tokens to a bool array/";
     static const std::vector<target> all{
-        {"fill, multiply: lengths, indices, patterns, bitmask, L2",
-         1.05,
-         "copy",
-         over_copy,
-         simple,
-         {"/L2"}},
-        {"fill, multiply: lengths, indices, patterns, bitmask, DRAM",
-         1.05,
-         "copy",
-         over_copy,
-         simple,
-         {"/DRAM"}},
-        {"fill, multiply: bool array, threshold, L2", 1.4, "copy", over_copy, read_too, {"/L2"}},
-        {"fill, multiply: bool array, threshold, DRAM", 1.15, "copy", over_copy, read_too, {"/DRAM"}
-        },
-        {"in place, lengths",
-         1.05,
+        {"fill, multiply, by any mask, L2", 1.05, "a copy", over_copy, simple, {"/L2"}},
+        {"fill, multiply, by any mask, DRAM", 1.05, "a copy", over_copy, simple, {"/DRAM"}},
+        {"in place, by lengths",
+         1.1,
          "writing what is dropped",
          over_copy,
          {"masked_fill_inplace/"},
          {""}},
-        {"masked_mse, half kept by length",
-         0.8,
-         "copy",
+        {"masked_mse, half kept, L2", 0.95, "a copy", over_copy, {"masked_mse/lengths/50%"}, {"/L2"}
+        },
+        {"masked_mse, half kept, DRAM",
+         1,
+         "a copy",
          over_copy,
          {"masked_mse/lengths/50%"},
-         cached_or_not},
-        {"drop_tokens, 5 ids, int64",
-         1.2,
-         "copy",
-         over_copy,
-         {"drop_tokens to a bool array/5 ids"},
-         cached_or_not},
-        {"drop_tokens, 1,000 ids, int64",
-         3,
-         "copy",
-         over_copy,
-         {"drop_tokens to a bool array/1000 ids"},
-         cached_or_not},
-        {"masked_softmax, 512 columns, L2",
-         3,
-         "copy",
+         {"/DRAM"}},
+        {"sums and extremes by a threshold", 1.15, "a copy", over_copy, by_threshold, {"/L2"}},
+        {"5 ids of int64, L2", 1.3, "a copy", over_copy, {ids}, {"5 ids, int64/L2"}},
+        {"5 ids of int64, DRAM", 0.8, "a copy", over_copy, {ids}, {"5 ids, int64/DRAM"}},
+        {"1,000 ids of int64, L2", 4, "a copy", over_copy, {ids}, {"1000 ids, int64/L2"}},
+        {"1,000 ids of int64, DRAM", 2, "a copy", over_copy, {ids}, {"1000 ids, int64/DRAM"}},
+        {"softmax by lengths, L2",
+         wide ? 3 : 4,
+         "a copy",
          over_copy,
          {"masked_softmax/lengths/"},
          {"/L2"}},
-        {"masked_softmax, 4096 columns, L2",
-         3,
-         "copy",
-         over_copy,
-         {"masked_softmax/lengths/"},
-         {"/8 x 4096"}},
-        {"masked_cross_entropy, 1,000 and 32,000 classes, L2",
-         3.5,
-         "copy of what is kept",
+        {"cross entropy, L2",
+         wide ? 1.7 : 2,
+         "a copy of what is kept",
          over_copy,
          {"masked_cross_entropy/"},
          {"/50%/L2"}},
-        {"lazy operand or composition", 1.15, "by hand", over_hand, lazy, {""}},
-        {"a call on 4 x 16 floats, by lengths",
-         100,
-         "ns",
-         nanoseconds,
-         {"masked_fill/lengths/", "multiply/lengths/", "masked_sum/lengths/", "masked_mse/lengths/"
-         },
-         {"/4 x 16"}},
-        {"masks from lengths, token ids, losses, beside libtorch",
-         0.2,
-         "libtorch",
-         under_libtorch,
-         {"masked_fill/lengths/", "drop_tokens to a bool array/", "masked_mse/lengths/",
-          "masked_cross_entropy"},
-         {""}},
+        {"running sums and products",
+         2,
+         "a copy",
+         over_copy,
+         {"masked_cumsum", "masked_cumprod"},
+         {"/L2"}},
+        {"losses by exp and log, with gradient", 6, "a copy", over_copy, with_gradient, {"/L2"}},
+        {"2 of 4", 3, "a copy", over_copy, {"masked_fill/keep_n_of_m, 2 of 4"}, {"/L2"}},
+        {"selection, where VQSelect is found", 1.5, "VQSelect", over_selection, {""}, {""}},
+        {"a lazy operand, or a composition", 1.15, "by hand", over_hand, lazy, {""}},
+        {"a call on 4 x 16 floats, by lengths", 25, "ns", nanoseconds, calls, {"/4 x 16"}},
+        {"lengths, token ids, losses beside libtorch", 0.2, "libtorch", under_libtorch, fast, {""}},
         {"everything beside libtorch", 1, "libtorch", under_libtorch, {""}, {""}},
+        {"everything beside xtensor", 1, "xtensor", under_xtensor, {""}, {""}},
     };
     return all;
 }
