@@ -1444,6 +1444,11 @@ XMASK_INLINE lanes<T> compress_lanes(generic, const lanes<T>& x, std::uint64_t b
 }
 
 template <class T>
+XMASK_INLINE lanes<T> in_register(generic, lanes<T> x) noexcept {
+    return x;
+}
+
+template <class T>
 XMASK_INLINE void store_streaming(generic, T* to, const lanes<T>& value) noexcept {
     value.store_unaligned(reinterpret_cast<lane_t<T>*>(to));
 }
@@ -1902,23 +1907,21 @@ XMASK_INLINE lane_mask<T> mask_from_bits(avx512f, std::uint64_t bits, std::size_
     return lane_mask<T>(static_cast<typename lane_mask<T>::register_type>(bits >> k));
 }
 
-/// Forces x into a register. Otherwise the compiler loads or stores under the selecting mask
-/// (vblendmps and vmovups with a memory operand), which halves the throughput of memory on AMD's
-/// Zen 5.
+/// For selections, too: otherwise the compiler loads or stores under the selecting mask (vblendmps
+/// and vmovups with a memory operand), which halves the throughput of memory on AMD's Zen 5.
 template <class T>
-XMASK_INLINE void hold([[maybe_unused]] const lanes<T>& x) noexcept {
+XMASK_INLINE lanes<T> in_register(avx512f, lanes<T> x) noexcept {
 #if defined(__GNUC__)
-    asm volatile("" : : "v"(x.data));
+    asm("" : "+v"(x.data));
 #endif
+    return x;
 }
 
 template <class T>
 XMASK_INLINE lanes<T> select_lanes(
     avx512f, const lane_mask<T>& chosen, const lanes<T>& x, const lanes<T>& y
 ) noexcept {
-    hold<T>(x);
-    hold<T>(y);
-    return xsimd::select(chosen, x, y);
+    return xsimd::select(chosen, in_register<T>(avx512f(), x), in_register<T>(avx512f(), y));
 }
 
 template <class T>
@@ -1932,8 +1935,7 @@ template <class T>
 XMASK_INLINE lanes<T> zero_unless_lanes(
     avx512f, const lane_mask<T>& chosen, const lanes<T>& x
 ) noexcept {
-    hold<T>(x);
-    return xsimd::select(chosen, x, lanes<T>(lane_t<T>(0)));
+    return xsimd::select(chosen, in_register<T>(avx512f(), x), lanes<T>(lane_t<T>(0)));
 }
 
 /// This instruction gives 0 for a shift by 64; xsimd leaves it undefined, and goes through memory.
@@ -2271,6 +2273,15 @@ XMASK_INLINE lanes<double> load_widened(neon, const float* from) noexcept {
 #include <emmintrin.h>
 
 namespace xmask::inline XMASK_ABI::detail::simd {
+/// For 32 bytes, too.
+template <class T>
+XMASK_INLINE lanes<T> in_register(sse2, lanes<T> x) noexcept {
+#if defined(__GNUC__)
+    asm("" : "+x"(x.data));
+#endif
+    return x;
+}
+
 template <class T>
 XMASK_INLINE void store_streaming(sse2, T* to, const lanes<T>& value) noexcept {
     static_assert(register_bytes<T> == 16);
@@ -2626,6 +2637,13 @@ XMASK_INLINE lanes<std::int32_t> look_up(
     const std::int32_t* table, const lanes<std::int32_t>& at
 ) noexcept {
     return simd::look_up(simd::native(), table, at);
+}
+
+/// x, loaded once: otherwise the compiler reads the memory again wherever an instruction takes an
+/// operand from there.
+template <class T>
+XMASK_INLINE lanes<T> in_register(const lanes<T>& x) noexcept {
+    return simd::in_register<T>(simd::native(), x);
 }
 
 /// Loads a register of a large array that is read once, in order. Any alignment.
@@ -3909,6 +3927,16 @@ template <class C, class T>
 concept lane_cursor = has_lanes<T> && requires(const C& cursor, std::size_t c) {
     { cursor.template lanes<T>(c) } -> std::same_as<lane_word<T>>;
 };
+
+/// A lane cursor that decides by a comparison of elements in memory. `compares(x, c)` says whether
+/// these elements are those at x, and `lanes_of(register)` decides for registers of them: an
+/// operation that has read them anyway does not read them again.
+template <class C, class T>
+concept comparing_cursor =
+    lane_cursor<C, T> && requires(const C& cursor, const T* x, std::size_t c, const lanes<T>& r) {
+        { cursor.compares(x, c) } -> std::same_as<bool>;
+        { cursor.lanes_of(r) } -> std::same_as<lane_mask<T>>;
+    };
 
 /// Whether the lanes of this row may be asked for. A cursor that gives them for some rows only has
 /// `gives_lanes()`: a branch inside of lanes() would carry the masks through other registers.
@@ -5331,6 +5359,18 @@ public:
         return m_cursor.template lanes<T>(c);
     }
 
+    template <class T>
+        requires comparing_cursor<C, T>
+    [[nodiscard]] XMASK_INLINE bool compares(const T* x, std::size_t c) const {
+        return m_cursor.compares(x, c);
+    }
+
+    template <class V>
+        requires requires(const C& cursor, const V& x) { cursor.lanes_of(x); }
+    [[nodiscard]] XMASK_INLINE auto lanes_of(const V& x) const {
+        return m_cursor.lanes_of(x);
+    }
+
     /// One column has no register of elements.
     [[nodiscard]] XMASK_INLINE bool gives_lanes() const noexcept {
         return !m_one_column && detail::gives_lanes(m_cursor);
@@ -6733,6 +6773,18 @@ public:
         return make_lane_word<T>([&](std::size_t i) XMASK_INLINE_LAMBDA { return !kept[i]; });
     }
 
+    template <class T>
+        requires comparing_cursor<C, T>
+    [[nodiscard]] XMASK_INLINE bool compares(const T* x, std::size_t c) const {
+        return m_cursor.compares(x, c);
+    }
+
+    template <class V>
+        requires requires(const C& cursor, const V& x) { cursor.lanes_of(x); }
+    [[nodiscard]] XMASK_INLINE auto lanes_of(const V& x) const {
+        return !m_cursor.lanes_of(x);
+    }
+
     [[nodiscard]] XMASK_INLINE bool gives_lanes() const noexcept {
         return detail::gives_lanes(m_cursor);
     }
@@ -7904,6 +7956,20 @@ public:
         T* const to = m_to.at(c);
         const auto kept = m_operand.block(c, whole_word(), ~word_t(0));
         const auto other = m_other.block(c, whole_word(), ~word_t(0));
+        if constexpr (comparing_cursor<C, T> && std::same_as<block_t<Row>, memory_block<T>>) {
+            if (cursor.compares(kept.data(), c)) {
+                for_each_register<T>(
+                    whole_word(),
+                    [&](std::size_t k, auto /*full*/) XMASK_INLINE_LAMBDA {
+                        const auto x = in_register<T>(kept.load(k));
+                        store_as<Columns::streams>(
+                            to + k, select_lanes<T>(cursor.lanes_of(x), x, other.load(k))
+                        );
+                    }
+                );
+                return;
+            }
+        }
         const auto chosen = cursor.template lanes<T>(c);
         for_each_register<T>(whole_word(), [&](std::size_t k, auto /*full*/) XMASK_INLINE_LAMBDA {
             store_as<Columns::streams>(
@@ -9047,7 +9113,7 @@ struct ranked_result<xt::xarray<R>> {
             using fixed = xt::xtensor<R, Rank>;
             typename fixed::inner_shape_type shape;
             typename fixed::inner_strides_type strides;
-            std::ranges::copy(result.shape(), shape.begin());
+            std::copy_n(result.shape().begin(), Rank, shape.begin());
             xt::compute_strides(shape, fixed::static_layout, strides);
             return fixed(std::move(result.storage()), std::move(shape), std::move(strides));
         }
@@ -11957,6 +12023,20 @@ public:
         return make_lane_word<U>([&](std::size_t i) XMASK_INLINE_LAMBDA {
             return xsimd::batch_bool_cast<lane_t<U>>(m_test->lanes(block.load(i * lane_count<T>)));
         });
+    }
+
+    /// Whether the test reads the elements at x, an operand's memory from column c on.
+    [[nodiscard]] XMASK_INLINE bool compares(const T* x, std::size_t c) const
+        requires(tests_lanes && std::same_as<block_t<Row>, memory_block<T>>)
+    {
+        return m_row.block(c, whole_word(), ~word_t(0)).data() == x;
+    }
+
+    /// The decisions for a register of these elements.
+    [[nodiscard]] XMASK_INLINE lane_mask<T> lanes_of(const detail::lanes<T>& x) const
+        requires(tests_lanes && std::same_as<block_t<Row>, memory_block<T>>)
+    {
+        return m_test->lanes(x);
     }
 
     /// Only for booleans, which are narrower, and tests that their bytes decide.

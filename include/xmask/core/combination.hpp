@@ -266,6 +266,18 @@ public:
         return make_lane_word<T>([&](std::size_t i) XMASK_INLINE_LAMBDA { return !kept[i]; });
     }
 
+    template <class T>
+        requires comparing_cursor<C, T>
+    [[nodiscard]] XMASK_INLINE bool compares(const T* x, std::size_t c) const {
+        return m_cursor.compares(x, c);
+    }
+
+    template <class V>
+        requires requires(const C& cursor, const V& x) { cursor.lanes_of(x); }
+    [[nodiscard]] XMASK_INLINE auto lanes_of(const V& x) const {
+        return !m_cursor.lanes_of(x);
+    }
+
     [[nodiscard]] XMASK_INLINE bool gives_lanes() const noexcept {
         return detail::gives_lanes(m_cursor);
     }

@@ -93,6 +93,18 @@ public:
         return m_cursor.template lanes<T>(c);
     }
 
+    template <class T>
+        requires comparing_cursor<C, T>
+    [[nodiscard]] XMASK_INLINE bool compares(const T* x, std::size_t c) const {
+        return m_cursor.compares(x, c);
+    }
+
+    template <class V>
+        requires requires(const C& cursor, const V& x) { cursor.lanes_of(x); }
+    [[nodiscard]] XMASK_INLINE auto lanes_of(const V& x) const {
+        return m_cursor.lanes_of(x);
+    }
+
     /// One column has no register of elements.
     [[nodiscard]] XMASK_INLINE bool gives_lanes() const noexcept {
         return !m_one_column && detail::gives_lanes(m_cursor);

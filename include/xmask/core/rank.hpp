@@ -54,7 +54,7 @@ struct ranked_result<xt::xarray<R>> {
             using fixed = xt::xtensor<R, Rank>;
             typename fixed::inner_shape_type shape;
             typename fixed::inner_strides_type strides;
-            std::ranges::copy(result.shape(), shape.begin());
+            std::copy_n(result.shape().begin(), Rank, shape.begin());
             xt::compute_strides(shape, fixed::static_layout, strides);
             return fixed(std::move(result.storage()), std::move(shape), std::move(strides));
         }

@@ -246,6 +246,13 @@ XMASK_INLINE lanes<std::int32_t> look_up(
     return simd::look_up(simd::native(), table, at);
 }
 
+/// x, loaded once: otherwise the compiler reads the memory again wherever an instruction takes an
+/// operand from there.
+template <class T>
+XMASK_INLINE lanes<T> in_register(const lanes<T>& x) noexcept {
+    return simd::in_register<T>(simd::native(), x);
+}
+
 /// Loads a register of a large array that is read once, in order. Any alignment.
 template <class T>
 XMASK_INLINE lanes<T> load_in_passing(const T* from) noexcept {

@@ -94,6 +94,20 @@ public:
         });
     }
 
+    /// Whether the test reads the elements at x, an operand's memory from column c on.
+    [[nodiscard]] XMASK_INLINE bool compares(const T* x, std::size_t c) const
+        requires(tests_lanes && std::same_as<block_t<Row>, memory_block<T>>)
+    {
+        return m_row.block(c, whole_word(), ~word_t(0)).data() == x;
+    }
+
+    /// The decisions for a register of these elements.
+    [[nodiscard]] XMASK_INLINE lane_mask<T> lanes_of(const detail::lanes<T>& x) const
+        requires(tests_lanes && std::same_as<block_t<Row>, memory_block<T>>)
+    {
+        return m_test->lanes(x);
+    }
+
     /// Only for booleans, which are narrower, and tests that their bytes decide.
     template <class U>
         requires(

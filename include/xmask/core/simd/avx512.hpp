@@ -24,23 +24,21 @@ XMASK_INLINE lane_mask<T> mask_from_bits(avx512f, std::uint64_t bits, std::size_
     return lane_mask<T>(static_cast<typename lane_mask<T>::register_type>(bits >> k));
 }
 
-/// Forces x into a register. Otherwise the compiler loads or stores under the selecting mask
-/// (vblendmps and vmovups with a memory operand), which halves the throughput of memory on AMD's
-/// Zen 5.
+/// For selections, too: otherwise the compiler loads or stores under the selecting mask (vblendmps
+/// and vmovups with a memory operand), which halves the throughput of memory on AMD's Zen 5.
 template <class T>
-XMASK_INLINE void hold([[maybe_unused]] const lanes<T>& x) noexcept {
+XMASK_INLINE lanes<T> in_register(avx512f, lanes<T> x) noexcept {
 #if defined(__GNUC__)
-    asm volatile("" : : "v"(x.data));
+    asm("" : "+v"(x.data));
 #endif
+    return x;
 }
 
 template <class T>
 XMASK_INLINE lanes<T> select_lanes(
     avx512f, const lane_mask<T>& chosen, const lanes<T>& x, const lanes<T>& y
 ) noexcept {
-    hold<T>(x);
-    hold<T>(y);
-    return xsimd::select(chosen, x, y);
+    return xsimd::select(chosen, in_register<T>(avx512f(), x), in_register<T>(avx512f(), y));
 }
 
 template <class T>
@@ -54,8 +52,7 @@ template <class T>
 XMASK_INLINE lanes<T> zero_unless_lanes(
     avx512f, const lane_mask<T>& chosen, const lanes<T>& x
 ) noexcept {
-    hold<T>(x);
-    return xsimd::select(chosen, x, lanes<T>(lane_t<T>(0)));
+    return xsimd::select(chosen, in_register<T>(avx512f(), x), lanes<T>(lane_t<T>(0)));
 }
 
 /// This instruction gives 0 for a shift by 64; xsimd leaves it undefined, and goes through memory.

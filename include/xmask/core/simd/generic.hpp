@@ -134,6 +134,11 @@ XMASK_INLINE lanes<T> compress_lanes(generic, const lanes<T>& x, std::uint64_t b
 }
 
 template <class T>
+XMASK_INLINE lanes<T> in_register(generic, lanes<T> x) noexcept {
+    return x;
+}
+
+template <class T>
 XMASK_INLINE void store_streaming(generic, T* to, const lanes<T>& value) noexcept {
     value.store_unaligned(reinterpret_cast<lane_t<T>*>(to));
 }

@@ -12,6 +12,15 @@
 #include <emmintrin.h>
 
 namespace xmask::inline XMASK_ABI::detail::simd {
+/// For 32 bytes, too.
+template <class T>
+XMASK_INLINE lanes<T> in_register(sse2, lanes<T> x) noexcept {
+#if defined(__GNUC__)
+    asm("" : "+x"(x.data));
+#endif
+    return x;
+}
+
 template <class T>
 XMASK_INLINE void store_streaming(sse2, T* to, const lanes<T>& value) noexcept {
     static_assert(register_bytes<T> == 16);
