@@ -3929,13 +3929,13 @@ concept lane_cursor = has_lanes<T> && requires(const C& cursor, std::size_t c) {
 };
 
 /// A lane cursor that decides by a comparison of elements in memory. `compares(x, c)` says whether
-/// these elements are those at x, and `lanes_of(register)` decides for registers of them: an
-/// operation that has read them anyway does not read them again.
+/// these elements are those at x, and `comparison()` gives the function that decides for a register
+/// of them: an operation that has read them anyway does not read them again.
 template <class C, class T>
 concept comparing_cursor =
     lane_cursor<C, T> && requires(const C& cursor, const T* x, std::size_t c, const lanes<T>& r) {
         { cursor.compares(x, c) } -> std::same_as<bool>;
-        { cursor.lanes_of(r) } -> std::same_as<lane_mask<T>>;
+        { cursor.comparison()(r) } -> std::same_as<lane_mask<T>>;
     };
 
 /// Whether the lanes of this row may be asked for. A cursor that gives them for some rows only has
@@ -5365,10 +5365,10 @@ public:
         return m_cursor.compares(x, c);
     }
 
-    template <class V>
-        requires requires(const C& cursor, const V& x) { cursor.lanes_of(x); }
-    [[nodiscard]] XMASK_INLINE auto lanes_of(const V& x) const {
-        return m_cursor.lanes_of(x);
+    [[nodiscard]] XMASK_INLINE auto comparison() const
+        requires requires(const C& cursor) { cursor.comparison(); }
+    {
+        return m_cursor.comparison();
     }
 
     /// One column has no register of elements.
@@ -6779,10 +6779,11 @@ public:
         return m_cursor.compares(x, c);
     }
 
-    template <class V>
-        requires requires(const C& cursor, const V& x) { cursor.lanes_of(x); }
-    [[nodiscard]] XMASK_INLINE auto lanes_of(const V& x) const {
-        return !m_cursor.lanes_of(x);
+    [[nodiscard]] XMASK_INLINE auto comparison() const
+        requires requires(const C& cursor) { cursor.comparison(); }
+    {
+        return [kept = m_cursor.comparison()](const auto& x)
+                   XMASK_INLINE_LAMBDA { return !kept(x); };
     }
 
     [[nodiscard]] XMASK_INLINE bool gives_lanes() const noexcept {
@@ -7958,12 +7959,13 @@ public:
         const auto other = m_other.block(c, whole_word(), ~word_t(0));
         if constexpr (comparing_cursor<C, T> && std::same_as<block_t<Row>, memory_block<T>>) {
             if (cursor.compares(kept.data(), c)) {
+                const auto chooses = cursor.comparison();
                 for_each_register<T>(
                     whole_word(),
                     [&](std::size_t k, auto /*full*/) XMASK_INLINE_LAMBDA {
                         const auto x = in_register<T>(kept.load(k));
                         store_as<Columns::streams>(
-                            to + k, select_lanes<T>(cursor.lanes_of(x), x, other.load(k))
+                            to + k, select_lanes<T>(chooses(x), x, other.load(k))
                         );
                     }
                 );
@@ -12032,11 +12034,13 @@ public:
         return m_row.block(c, whole_word(), ~word_t(0)).data() == x;
     }
 
-    /// The decisions for a register of these elements.
-    [[nodiscard]] XMASK_INLINE lane_mask<T> lanes_of(const detail::lanes<T>& x) const
+    /// The function that decides for a register of these elements. It holds a copy of the test,
+    /// which stays in registers while an operation stores.
+    [[nodiscard]] XMASK_INLINE auto comparison() const
         requires(tests_lanes && std::same_as<block_t<Row>, memory_block<T>>)
     {
-        return m_test->lanes(x);
+        return [test = m_test](const detail::lanes<T>& x)
+                   XMASK_INLINE_LAMBDA { return test->lanes(x); };
     }
 
     /// Only for booleans, which are narrower, and tests that their bytes decide.

@@ -150,12 +150,13 @@ public:
         const auto other = m_other.block(c, whole_word(), ~word_t(0));
         if constexpr (comparing_cursor<C, T> && std::same_as<block_t<Row>, memory_block<T>>) {
             if (cursor.compares(kept.data(), c)) {
+                const auto chooses = cursor.comparison();
                 for_each_register<T>(
                     whole_word(),
                     [&](std::size_t k, auto /*full*/) XMASK_INLINE_LAMBDA {
                         const auto x = in_register<T>(kept.load(k));
                         store_as<Columns::streams>(
-                            to + k, select_lanes<T>(cursor.lanes_of(x), x, other.load(k))
+                            to + k, select_lanes<T>(chooses(x), x, other.load(k))
                         );
                     }
                 );

@@ -272,10 +272,11 @@ public:
         return m_cursor.compares(x, c);
     }
 
-    template <class V>
-        requires requires(const C& cursor, const V& x) { cursor.lanes_of(x); }
-    [[nodiscard]] XMASK_INLINE auto lanes_of(const V& x) const {
-        return !m_cursor.lanes_of(x);
+    [[nodiscard]] XMASK_INLINE auto comparison() const
+        requires requires(const C& cursor) { cursor.comparison(); }
+    {
+        return [kept = m_cursor.comparison()](const auto& x)
+                   XMASK_INLINE_LAMBDA { return !kept(x); };
     }
 
     [[nodiscard]] XMASK_INLINE bool gives_lanes() const noexcept {

@@ -95,13 +95,13 @@ concept lane_cursor = has_lanes<T> && requires(const C& cursor, std::size_t c) {
 };
 
 /// A lane cursor that decides by a comparison of elements in memory. `compares(x, c)` says whether
-/// these elements are those at x, and `lanes_of(register)` decides for registers of them: an
-/// operation that has read them anyway does not read them again.
+/// these elements are those at x, and `comparison()` gives the function that decides for a register
+/// of them: an operation that has read them anyway does not read them again.
 template <class C, class T>
 concept comparing_cursor =
     lane_cursor<C, T> && requires(const C& cursor, const T* x, std::size_t c, const lanes<T>& r) {
         { cursor.compares(x, c) } -> std::same_as<bool>;
-        { cursor.lanes_of(r) } -> std::same_as<lane_mask<T>>;
+        { cursor.comparison()(r) } -> std::same_as<lane_mask<T>>;
     };
 
 /// Whether the lanes of this row may be asked for. A cursor that gives them for some rows only has

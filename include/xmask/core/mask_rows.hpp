@@ -99,10 +99,10 @@ public:
         return m_cursor.compares(x, c);
     }
 
-    template <class V>
-        requires requires(const C& cursor, const V& x) { cursor.lanes_of(x); }
-    [[nodiscard]] XMASK_INLINE auto lanes_of(const V& x) const {
-        return m_cursor.lanes_of(x);
+    [[nodiscard]] XMASK_INLINE auto comparison() const
+        requires requires(const C& cursor) { cursor.comparison(); }
+    {
+        return m_cursor.comparison();
     }
 
     /// One column has no register of elements.

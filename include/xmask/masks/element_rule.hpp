@@ -101,11 +101,13 @@ public:
         return m_row.block(c, whole_word(), ~word_t(0)).data() == x;
     }
 
-    /// The decisions for a register of these elements.
-    [[nodiscard]] XMASK_INLINE lane_mask<T> lanes_of(const detail::lanes<T>& x) const
+    /// The function that decides for a register of these elements. It holds a copy of the test,
+    /// which stays in registers while an operation stores.
+    [[nodiscard]] XMASK_INLINE auto comparison() const
         requires(tests_lanes && std::same_as<block_t<Row>, memory_block<T>>)
     {
-        return m_test->lanes(x);
+        return [test = m_test](const detail::lanes<T>& x)
+                   XMASK_INLINE_LAMBDA { return test->lanes(x); };
     }
 
     /// Only for booleans, which are narrower, and tests that their bytes decide.
