@@ -1,6 +1,5 @@
 // A boolean tensor does not combine with a mask by &, either.
 // expect: xmask: a mask is expected here. A boolean or numeric tensor does not say what true means
-// lines: 10
 
 #include <xmask/xmask.hpp>
 

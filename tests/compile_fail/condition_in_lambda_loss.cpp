@@ -1,6 +1,5 @@
 // A lambda of auto is called with registers, which decide nothing.
 // expect: xsimd::select(condition, a, b) in place of ?: and if; or write a lambda of double
-// lines: 10
 
 #include <xmask/xmask.hpp>
 

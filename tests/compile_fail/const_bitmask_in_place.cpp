@@ -1,6 +1,5 @@
 // A const bitmask is not changed.
 // expect: xmask: only a bitmask that is not const is changed in place
-// lines: 10
 
 #include <xmask/xmask.hpp>
 

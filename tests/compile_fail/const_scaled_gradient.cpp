@@ -1,6 +1,5 @@
 // A scaled gradient is written, too.
 // expect: xmask: the last argument of a loss, its gradient, is a tensor, of_mean(tensor) or scaled(tensor, factor), and is written
-// lines: 10
 
 #include <xmask/xmask.hpp>
 

@@ -1,4 +1,5 @@
 // A mask holds a named tensor or mask by reference: it must not outlive a local one.
+// lines: 20
 // only: Clang
 // flags: -Werror=return-stack-address
 // expect: address of stack memory associated with local variable 'lengths' returned

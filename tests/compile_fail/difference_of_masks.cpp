@@ -1,6 +1,5 @@
 // Masks are not subtracted.
 // expect: xmask: masks are not subtracted: m && !n keeps what only the first keeps
-// lines: 10
 
 #include <xmask/xmask.hpp>
 

@@ -1,6 +1,5 @@
 // A lambda of auto is called with registers, which std::abs does not take.
 // expect: xmask: a lambda of `auto` is called with registers: write xsimd::abs in place of std::abs
-// lines: 10
 
 #include <xmask/xmask.hpp>
 

@@ -1,6 +1,5 @@
 // Options of a gradient are those of its reduction.
 // expect: xmask: the gradient of a reduction takes the tensor, the mask
-// lines: 10
 
 #include <xmask/xmask.hpp>
 

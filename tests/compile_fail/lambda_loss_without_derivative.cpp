@@ -1,6 +1,5 @@
 // A gradient needs the derivative of a loss of lambdas.
 // expect: xmask: a gradient needs the derivative of the loss: masked_loss(p, t, m, value, derivative, gradient).
-// lines: 10
 
 #include <xmask/xmask.hpp>
 

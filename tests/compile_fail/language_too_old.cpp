@@ -1,6 +1,5 @@
 // The check of the language level comes first.
 // expect: xmask needs C++20: compile with -std=c++20
-// lines: 10
 // flags: -std=c++17
 
 #include <xmask/xmask.hpp>

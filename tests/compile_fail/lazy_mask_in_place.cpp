@@ -1,6 +1,5 @@
 // A lazy mask is not changed.
 // expect: xmask: only a bitmask that is not const is changed in place
-// lines: 10
 
 #include <xmask/xmask.hpp>
 

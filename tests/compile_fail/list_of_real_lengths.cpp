@@ -1,6 +1,5 @@
 // Lengths in braces are integers, too.
 // expect: xmask: lengths are integers, one a row
-// lines: 10
 
 #include <xmask/xmask.hpp>
 

@@ -1,6 +1,5 @@
 // A loss is a sum and a weight.
 // expect: xmask: a loss is a sum and a weight; write l.mean() for their quotient, or l.sum()
-// lines: 10
 
 #include <xmask/xmask.hpp>
 

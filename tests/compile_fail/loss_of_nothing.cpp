@@ -1,6 +1,5 @@
 // A loss without arguments.
 // expect: xmask: a loss takes a prediction, a target and a mask
-// lines: 10
 
 #include <xmask/xmask.hpp>
 

@@ -1,6 +1,5 @@
 // Other libraries have options that a loss does not have.
 // expect: xmask: a loss takes a prediction, a target and a mask
-// lines: 10
 
 #include <xmask/xmask.hpp>
 

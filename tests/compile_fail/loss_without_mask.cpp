@@ -1,6 +1,5 @@
 // A loss without a mask.
 // expect: xmask: a loss takes a prediction, a target and a mask
-// lines: 10
 
 #include <xmask/xmask.hpp>
 

@@ -1,6 +1,5 @@
 // Masks have no order.
 // expect: xmask: a mask is neither less nor more: m itself keeps, !m is its opposite
-// lines: 10
 
 #include <xmask/xmask.hpp>
 

@@ -1,6 +1,5 @@
 // The tensor comes first.
 // expect: xmask: the tensor comes first, the mask second; here the mask comes first
-// lines: 10
 
 #include <xmask/xmask.hpp>
 

@@ -1,6 +1,5 @@
 // The tensor comes first, the mask second.
 // expect: the tensor comes first, the mask second
-// lines: 10
 
 #include <xmask/xmask.hpp>
 

@@ -1,6 +1,5 @@
 // The tensor comes first in sums, too, where real numbers could be weights.
 // expect: xmask: the tensor comes first, the mask second; here the mask comes first
-// lines: 10
 
 #include <xmask/xmask.hpp>
 

@@ -1,6 +1,5 @@
 // A mask is not compared with a number.
 // expect: xmask: a mask is not compared with a number. !m is its opposite
-// lines: 10
 
 #include <xmask/xmask.hpp>
 

@@ -1,6 +1,5 @@
 // The error names a target without registers.
 // expect: xmask needs SIMD registers
-// lines: 10
 // flags: -DXSIMD_NO_SUPPORTED_ARCHITECTURE
 
 #include <xmask/xmask.hpp>

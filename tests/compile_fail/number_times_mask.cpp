@@ -1,6 +1,5 @@
 // A mask times a number is no mask.
 // expect: xmask: a mask is not a number: xmask::multiply(x, m) and xmask::masked_fill(x, m, v) change what m drops
-// lines: 10
 
 #include <xmask/xmask.hpp>
 

@@ -1,6 +1,5 @@
 // NumPy's name of the correction gives a sentence.
 // expect: xmask: what NumPy calls ddof is called correction
-// lines: 10
 
 #include <xmask/xmask.hpp>
 

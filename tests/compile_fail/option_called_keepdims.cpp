@@ -1,6 +1,5 @@
 // NumPy's name of keep_axes gives a sentence.
 // expect: xmask: what NumPy calls keepdims, and PyTorch keepdim, is called keep_axes
-// lines: 10
 
 #include <xmask/xmask.hpp>
 

@@ -1,6 +1,5 @@
 // An option is of the type that the loss documents, with a gradient, too.
 // expect: xmask: a loss takes a prediction, a target and a mask
-// lines: 10
 
 #include <xmask/xmask.hpp>
 

@@ -1,6 +1,5 @@
 // A batch is made of sequences.
 // expect: xmask: pad takes a range of ranges of numbers
-// lines: 10
 
 #include <xmask/xmask.hpp>
 

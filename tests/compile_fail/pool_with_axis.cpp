@@ -1,6 +1,5 @@
 // A pooling has no axes.
 // expect: xmask: a pooling takes the features of tokens, a mask of the tokens, and, if any, options
-// lines: 10
 
 #include <xmask/xmask.hpp>
 

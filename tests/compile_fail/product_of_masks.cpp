@@ -1,6 +1,5 @@
 // Masks are not multiplied.
 // expect: xmask: masks are not multiplied: m && n keeps what both keep
-// lines: 10
 
 #include <xmask/xmask.hpp>
 

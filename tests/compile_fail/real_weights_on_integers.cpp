@@ -1,6 +1,5 @@
 // A product of integers and real weights would be rounded to integers.
 // expect: real weights multiply a tensor of real numbers
-// lines: 10
 
 #include <xmask/xmask.hpp>
 

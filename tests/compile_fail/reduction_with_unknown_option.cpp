@@ -1,6 +1,5 @@
 // Other libraries have options that a reduction does not have.
 // expect: xmask: a reduction takes a tensor, a mask, and, if any, axes and options
-// lines: 10
 
 #include <xmask/xmask.hpp>
 

@@ -1,6 +1,5 @@
 // A const tensor is not changed.
 // expect: xmask: what is changed in place is a tensor or view that is not const
-// lines: 10
 
 #include <xmask/xmask.hpp>
 

@@ -1,6 +1,5 @@
 // Masks are not added.
 // expect: xmask: masks are not added: m || n keeps what either keeps
-// lines: 10
 
 #include <xmask/xmask.hpp>
 

@@ -1,6 +1,5 @@
 // A sum takes a tensor.
 // expect: xmask: sums and means are of a tensor (or lazy expression) of numbers
-// lines: 10
 
 #include <xmask/xmask.hpp>
 

@@ -1,6 +1,5 @@
 // Booleans in the place of weights do not say what true means.
 // expect: weights are a tensor (or lazy expression) of real numbers
-// lines: 10
 
 #include <xmask/xmask.hpp>
 

@@ -1,6 +1,5 @@
 // The error names an old xsimd.
 // expect: xmask needs xsimd 13 or later
-// lines: 10
 // flags: -I@old_xsimd
 
 #include <xmask/xmask.hpp>

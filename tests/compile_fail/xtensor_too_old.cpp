@@ -1,6 +1,5 @@
 // The error names an old xtensor.
 // expect: xmask needs xtensor 0.25 or later
-// lines: 10
 // flags: -I@old_xtensor
 
 #include <xmask/xmask.hpp>
