@@ -13100,6 +13100,7 @@ auto make_id_test(I&& ids) {
 #include <cstddef>
 #include <initializer_list>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -13488,6 +13489,17 @@ auto make_indices(const char* name, I&& indices, const S& shape) {
         return refused_mask();
     }
 }
+
+/// Fails to compile, with one sentence: what a call of one argument gives.
+template <class Call>
+mask<refused_rule> refused_indices() {
+    constexpr bool is_call = !std::is_void_v<Call>;
+    static_assert(
+        is_call,
+        "xmask: masks of indices take the indices and the shape of the mask: keep_indices({0, 2}, 4), drop_indices(columns, {2, 4})."
+    );
+    return refused_mask();
+}
 } // namespace detail
 
 /// Keeps the listed columns of each row.
@@ -13577,6 +13589,18 @@ auto drop_indices(std::initializer_list<T> indices, const S& shape) {
                         )
     );
 }
+
+/// @cond
+template <class Call = void>
+auto keep_indices(const detail::any_argument& /*first*/) {
+    return detail::refused_indices<Call>();
+}
+
+template <class Call = void>
+auto drop_indices(const detail::any_argument& /*first*/) {
+    return detail::refused_indices<Call>();
+}
+/// @endcond
 } // namespace xmask::inline XMASK_ABI
 
 // ==== xmask/masks/language_model.hpp ====
@@ -16730,6 +16754,23 @@ auto make_lengths(const char* name, L&& lengths, std::size_t n) {
         return refused_mask();
     }
 }
+/// Whether these are anything but lengths and a number of columns.
+template <class... Other>
+inline constexpr bool no_lengths_and_columns = true;
+
+template <class L, class N>
+inline constexpr bool no_lengths_and_columns<L, N> = !std::is_convertible_v<N, std::size_t>;
+
+/// Fails to compile, with one sentence: what a call that is none gives.
+template <class... Other>
+mask<refused_rule> refused_lengths() {
+    constexpr bool is_call = sizeof...(Other) == static_cast<std::size_t>(-1);
+    static_assert(
+        is_call,
+        "xmask: masks of lengths take the lengths and the number of columns: keep_lengths(lengths, n), keep_last(lengths, n)."
+    );
+    return refused_mask();
+}
 } // namespace detail
 
 /// Keeps the first lengths[...] of n columns in each row: a batch padded on the right.
@@ -16827,6 +16868,20 @@ auto keep_last(std::initializer_list<T> lengths, std::size_t n) {
         "keep_last", detail::hold(lengths), n
     );
 }
+
+/// @cond
+template <class... Other>
+    requires(detail::no_lengths_and_columns<Other...>)
+auto keep_lengths(const Other&... /*arguments*/) {
+    return detail::refused_lengths<Other...>();
+}
+
+template <class... Other>
+    requires(detail::no_lengths_and_columns<Other...>)
+auto keep_last(const Other&... /*arguments*/) {
+    return detail::refused_lengths<Other...>();
+}
+/// @endcond
 } // namespace xmask::inline XMASK_ABI
 
 // ==== xmask/masks/patterns.hpp ====
@@ -20917,6 +20972,7 @@ std::ostream& operator<<(std::ostream& out, const mask_tile<Band>& tile) {
 // ==== xmask/masks/tokens.hpp ====
 
 #include <initializer_list>
+#include <type_traits>
 #include <utility>
 
 // ==== xmask/masks/markers.hpp ====
@@ -21475,6 +21531,17 @@ auto make_tokens(const char* name, X&& tokens, I&& ids) {
         return refused_mask();
     }
 }
+
+/// Fails to compile, with one sentence: what a call of one argument gives.
+template <class Call>
+mask<refused_rule> refused_tokens() {
+    constexpr bool is_call = !std::is_void_v<Call>;
+    static_assert(
+        is_call,
+        "xmask: masks of tokens take the tokens and the ids: keep_tokens(tokens, 0), drop_tokens(tokens, {0, 101})."
+    );
+    return refused_mask();
+}
 } // namespace detail
 
 /// Keeps the tokens that are among ids.
@@ -21591,6 +21658,18 @@ auto drop_tokens(X&& tokens, std::initializer_list<T> ids) {
                        )
     );
 }
+
+/// @cond
+template <class Call = void>
+auto keep_tokens(const detail::any_argument& /*first*/) {
+    return detail::refused_tokens<Call>();
+}
+
+template <class Call = void>
+auto drop_tokens(const detail::any_argument& /*first*/) {
+    return detail::refused_tokens<Call>();
+}
+/// @endcond
 } // namespace xmask::inline XMASK_ABI
 
 // ==== xmask/reduce/binary.hpp ====
@@ -25981,6 +26060,53 @@ folded_axes<typename Fold::state> fold_over(
 }
 } // namespace xmask::inline XMASK_ABI::detail
 
+// ==== xmask/reduce/refused_reductions.hpp ====
+
+#include <type_traits>
+
+/// @file
+/// What wrong calls of reductions, of their gradients and of pools give: nothing that compiles, and
+/// one sentence.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// Fails to compile, with one sentence: what a call that is none gives.
+template <class Formula>
+struct refused_reduction : refused {
+    static constexpr bool is_call = !std::is_empty_v<Formula>;
+    static_assert(
+        is_call,
+        "xmask: a reduction takes a tensor, a mask, and, if any, axes and options: masked_sum(x, m), "
+        "masked_sum(x, m, 1), masked_sum(x, m, {0, 1}), masked_sum(x, m, 1, {.keep_axes = true}). Axes are "
+        "integers; the share of a quantile, one number, comes before them. Options are the fields that the "
+        "reduction documents, in their order."
+    );
+};
+
+/// Fails to compile, with one sentence: what a call of a gradient that is none gives.
+template <class Formula>
+struct refused_reduction_gradient : refused {
+    static constexpr bool is_call = !std::is_empty_v<Formula>;
+    static_assert(
+        is_call,
+        "xmask: the gradient of a reduction takes the tensor, the mask, and, if any, the upstream gradient, axes and "
+        "options: masked_sum_gradient(x, m), masked_sum_gradient(x, m, upstream, 1). Axes are integers. Options are "
+        "the fields that the reduction documents, in their order."
+    );
+};
+
+/// Fails to compile, with one sentence: what a call of a pooling that is none gives.
+template <class Formula>
+struct refused_pooling : refused {
+    static constexpr bool is_call = !std::is_empty_v<Formula>;
+    static_assert(
+        is_call,
+        "xmask: a pooling takes the features of tokens, a mask of the tokens, and, if any, options: "
+        "masked_mean_pool(x, m), masked_mean_pool(x, m, {.keep_axes = true}). It has no axes: the tokens are the last "
+        "axis but one."
+    );
+};
+} // namespace xmask::inline XMASK_ABI::detail
+
 // ==== xmask/reduce/upstream.hpp ====
 
 #include <type_traits>
@@ -26059,31 +26185,6 @@ concept reduction_formula = std::is_empty_v<F> && requires(typename F::options o
 ///     );
 template <class F>
 concept gradient_formula = std::is_empty_v<F> && requires { typename F::gradient_options; };
-
-/// Fails to compile, with one sentence: what a call that is none gives.
-template <class Formula>
-struct refused_reduction : refused {
-    static constexpr bool is_call = !std::is_empty_v<Formula>;
-    static_assert(
-        is_call,
-        "xmask: a reduction takes a tensor, a mask, and, if any, axes and options: masked_sum(x, m), "
-        "masked_sum(x, m, 1), masked_sum(x, m, {0, 1}), masked_sum(x, m, 1, {.keep_axes = true}). Axes are "
-        "integers; the share of a quantile, one number, comes before them. Options are the fields that the "
-        "reduction documents, in their order."
-    );
-};
-
-/// Fails to compile, with one sentence: what a call of a gradient that is none gives.
-template <class Formula>
-struct refused_reduction_gradient : refused {
-    static constexpr bool is_call = !std::is_empty_v<Formula>;
-    static_assert(
-        is_call,
-        "xmask: the gradient of a reduction takes the tensor, the mask, and, if any, the upstream gradient, axes and "
-        "options: masked_sum_gradient(x, m), masked_sum_gradient(x, m, upstream, 1). Axes are integers. Options are "
-        "the fields that the reduction documents, in their order."
-    );
-};
 
 /// The result of a reduction of everything: f(0).
 template <class R, class F>
@@ -27568,6 +27669,7 @@ inline constexpr reduction_gradient<detail::min_formula> masked_min_gradient("ma
 
 // ==== xmask/reduce/lambda_loss.hpp ====
 
+#include <cstddef>
 #include <type_traits>
 #include <utility>
 
@@ -27902,6 +28004,20 @@ loss masked_loss(
         return {};
     }
 }
+
+/// @cond
+template <class... Other>
+    requires(sizeof...(Other) < 2 || sizeof...(Other) == 3)
+loss masked_loss(const Other&... /*arguments*/) {
+    constexpr bool is_call = sizeof...(Other) == static_cast<std::size_t>(-1);
+    static_assert(
+        is_call,
+        "xmask: a loss of your own takes an expression and a mask, masked_loss(xt::abs(p - t), m), or a function, too: "
+        "masked_loss(p, t, m, [](auto p, auto t) { return (p - t) * (p - t); })."
+    );
+    return {};
+}
+/// @endcond
 } // namespace xmask::inline XMASK_ABI
 
 // ==== xmask/reduce/logical.hpp ====
@@ -30567,7 +30683,6 @@ auto masked_normalize_gradient(
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
-#include <type_traits>
 
 /// @file
 /// Pooling: of the kept tokens of (..., tokens, features), one vector of features, under a mask of
@@ -30692,18 +30807,6 @@ struct token_formula : plain_arguments {
     static auto of(const char* function, const X& x, const M& m, const options& chosen) {
         return take_tokens(function, x, m, chosen, Choose());
     }
-};
-
-/// Fails to compile, with one sentence: what a call of a pooling that is none gives.
-template <class Formula>
-struct refused_pooling : refused {
-    static constexpr bool is_call = !std::is_empty_v<Formula>;
-    static_assert(
-        is_call,
-        "xmask: a pooling takes the features of tokens, a mask of the tokens, and, if any, options: "
-        "masked_mean_pool(x, m), masked_mean_pool(x, m, {.keep_axes = true}). It has no axes: the tokens are the last "
-        "axis but one."
-    );
 };
 } // namespace detail
 

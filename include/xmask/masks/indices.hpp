@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <initializer_list>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "../core/error.hpp"
 #include "../core/held.hpp"
 #include "../core/mask.hpp"
+#include "../core/refused_calls.hpp"
 #include "../core/shape.hpp"
 #include "combine.hpp"
 #include "computed_rule.hpp"
@@ -105,6 +107,17 @@ auto make_indices(const char* name, I&& indices, const S& shape) {
         return refused_mask();
     }
 }
+
+/// Fails to compile, with one sentence: what a call of one argument gives.
+template <class Call>
+mask<refused_rule> refused_indices() {
+    constexpr bool is_call = !std::is_void_v<Call>;
+    static_assert(
+        is_call,
+        "xmask: masks of indices take the indices and the shape of the mask: keep_indices({0, 2}, 4), drop_indices(columns, {2, 4})."
+    );
+    return refused_mask();
+}
 } // namespace detail
 
 /// Keeps the listed columns of each row.
@@ -194,4 +207,16 @@ auto drop_indices(std::initializer_list<T> indices, const S& shape) {
                         )
     );
 }
+
+/// @cond
+template <class Call = void>
+auto keep_indices(const detail::any_argument& /*first*/) {
+    return detail::refused_indices<Call>();
+}
+
+template <class Call = void>
+auto drop_indices(const detail::any_argument& /*first*/) {
+    return detail::refused_indices<Call>();
+}
+/// @endcond
 } // namespace xmask::inline XMASK_ABI

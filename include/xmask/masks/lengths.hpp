@@ -16,6 +16,7 @@
 #include "../core/mask.hpp"
 #include "../core/overlap.hpp"
 #include "../core/packed.hpp"
+#include "../core/refused_calls.hpp"
 #include "../core/shape.hpp"
 #include "../core/simd.hpp"
 #include "../core/word.hpp"
@@ -169,6 +170,23 @@ auto make_lengths(const char* name, L&& lengths, std::size_t n) {
         return refused_mask();
     }
 }
+/// Whether these are anything but lengths and a number of columns.
+template <class... Other>
+inline constexpr bool no_lengths_and_columns = true;
+
+template <class L, class N>
+inline constexpr bool no_lengths_and_columns<L, N> = !std::is_convertible_v<N, std::size_t>;
+
+/// Fails to compile, with one sentence: what a call that is none gives.
+template <class... Other>
+mask<refused_rule> refused_lengths() {
+    constexpr bool is_call = sizeof...(Other) == static_cast<std::size_t>(-1);
+    static_assert(
+        is_call,
+        "xmask: masks of lengths take the lengths and the number of columns: keep_lengths(lengths, n), keep_last(lengths, n)."
+    );
+    return refused_mask();
+}
 } // namespace detail
 
 /// Keeps the first lengths[...] of n columns in each row: a batch padded on the right.
@@ -266,4 +284,18 @@ auto keep_last(std::initializer_list<T> lengths, std::size_t n) {
         "keep_last", detail::hold(lengths), n
     );
 }
+
+/// @cond
+template <class... Other>
+    requires(detail::no_lengths_and_columns<Other...>)
+auto keep_lengths(const Other&... /*arguments*/) {
+    return detail::refused_lengths<Other...>();
+}
+
+template <class... Other>
+    requires(detail::no_lengths_and_columns<Other...>)
+auto keep_last(const Other&... /*arguments*/) {
+    return detail::refused_lengths<Other...>();
+}
+/// @endcond
 } // namespace xmask::inline XMASK_ABI

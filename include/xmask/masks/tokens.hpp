@@ -3,10 +3,12 @@
 #pragma once
 
 #include <initializer_list>
+#include <type_traits>
 #include <utility>
 
 #include "../core/attributes.hpp"
 #include "../core/mask.hpp"
+#include "../core/refused_calls.hpp"
 #include "combine.hpp"
 #include "element_rule.hpp"
 #include "id_set.hpp"
@@ -29,6 +31,17 @@ auto make_tokens(const char* name, X&& tokens, I&& ids) {
     } else {
         return refused_mask();
     }
+}
+
+/// Fails to compile, with one sentence: what a call of one argument gives.
+template <class Call>
+mask<refused_rule> refused_tokens() {
+    constexpr bool is_call = !std::is_void_v<Call>;
+    static_assert(
+        is_call,
+        "xmask: masks of tokens take the tokens and the ids: keep_tokens(tokens, 0), drop_tokens(tokens, {0, 101})."
+    );
+    return refused_mask();
 }
 } // namespace detail
 
@@ -146,4 +159,16 @@ auto drop_tokens(X&& tokens, std::initializer_list<T> ids) {
                        )
     );
 }
+
+/// @cond
+template <class Call = void>
+auto keep_tokens(const detail::any_argument& /*first*/) {
+    return detail::refused_tokens<Call>();
+}
+
+template <class Call = void>
+auto drop_tokens(const detail::any_argument& /*first*/) {
+    return detail::refused_tokens<Call>();
+}
+/// @endcond
 } // namespace xmask::inline XMASK_ABI

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <cstddef>
 #include <type_traits>
 #include <utility>
 
@@ -174,4 +175,18 @@ loss masked_loss(
         return {};
     }
 }
+
+/// @cond
+template <class... Other>
+    requires(sizeof...(Other) < 2 || sizeof...(Other) == 3)
+loss masked_loss(const Other&... /*arguments*/) {
+    constexpr bool is_call = sizeof...(Other) == static_cast<std::size_t>(-1);
+    static_assert(
+        is_call,
+        "xmask: a loss of your own takes an expression and a mask, masked_loss(xt::abs(p - t), m), or a function, too: "
+        "masked_loss(p, t, m, [](auto p, auto t) { return (p - t) * (p - t); })."
+    );
+    return {};
+}
+/// @endcond
 } // namespace xmask::inline XMASK_ABI

@@ -5,13 +5,11 @@
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
-#include <type_traits>
 
 #include "../core/mask.hpp"
 #include "../core/mask_rows.hpp"
 #include "../core/overlap.hpp"
 #include "../core/rank.hpp"
-#include "../core/refused_calls.hpp"
 #include "../core/row.hpp"
 #include "../core/shape.hpp"
 #include "../masks/ask.hpp"
@@ -21,6 +19,7 @@
 #include "gradient.hpp"
 #include "options.hpp"
 #include "reduction.hpp"
+#include "refused_reductions.hpp"
 #include "sum.hpp"
 
 /// @file
@@ -146,18 +145,6 @@ struct token_formula : plain_arguments {
     static auto of(const char* function, const X& x, const M& m, const options& chosen) {
         return take_tokens(function, x, m, chosen, Choose());
     }
-};
-
-/// Fails to compile, with one sentence: what a call of a pooling that is none gives.
-template <class Formula>
-struct refused_pooling : refused {
-    static constexpr bool is_call = !std::is_empty_v<Formula>;
-    static_assert(
-        is_call,
-        "xmask: a pooling takes the features of tokens, a mask of the tokens, and, if any, options: "
-        "masked_mean_pool(x, m), masked_mean_pool(x, m, {.keep_axes = true}). It has no axes: the tokens are the last "
-        "axis but one."
-    );
 };
 } // namespace detail
 

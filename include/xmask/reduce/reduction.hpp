@@ -12,12 +12,12 @@
 
 #include "../core/axes.hpp"
 #include "../core/rank.hpp"
-#include "../core/refused_calls.hpp"
 #include "../core/xtensor.hpp"
 #include "element_sum.hpp"
 #include "fold.hpp"
 #include "fold_axes.hpp"
 #include "options.hpp"
+#include "refused_reductions.hpp"
 #include "upstream.hpp"
 #include "when_empty.hpp"
 
@@ -64,31 +64,6 @@ concept reduction_formula = std::is_empty_v<F> && requires(typename F::options o
 ///     );
 template <class F>
 concept gradient_formula = std::is_empty_v<F> && requires { typename F::gradient_options; };
-
-/// Fails to compile, with one sentence: what a call that is none gives.
-template <class Formula>
-struct refused_reduction : refused {
-    static constexpr bool is_call = !std::is_empty_v<Formula>;
-    static_assert(
-        is_call,
-        "xmask: a reduction takes a tensor, a mask, and, if any, axes and options: masked_sum(x, m), "
-        "masked_sum(x, m, 1), masked_sum(x, m, {0, 1}), masked_sum(x, m, 1, {.keep_axes = true}). Axes are "
-        "integers; the share of a quantile, one number, comes before them. Options are the fields that the "
-        "reduction documents, in their order."
-    );
-};
-
-/// Fails to compile, with one sentence: what a call of a gradient that is none gives.
-template <class Formula>
-struct refused_reduction_gradient : refused {
-    static constexpr bool is_call = !std::is_empty_v<Formula>;
-    static_assert(
-        is_call,
-        "xmask: the gradient of a reduction takes the tensor, the mask, and, if any, the upstream gradient, axes and "
-        "options: masked_sum_gradient(x, m), masked_sum_gradient(x, m, upstream, 1). Axes are integers. Options are "
-        "the fields that the reduction documents, in their order."
-    );
-};
 
 /// The result of a reduction of everything: f(0).
 template <class R, class F>
