@@ -11,6 +11,7 @@
 
 #include <support/losses.hpp>
 #include <xmask/masks/bitmask.hpp>
+#include <xmask/masks/boolean.hpp>
 #include <xmask/masks/combine.hpp>
 #include <xmask/reduce/binary.hpp>
 
@@ -43,6 +44,30 @@ TEMPLATE_TEST_CASE("masked_bce clamps its logarithms at -100", "[binary]", float
         },
         [](real p, real t) { return (p - t) / std::max(p * (1 - p), 1e-12); }
     );
+}
+
+TEST_CASE("masked_bce of an element depends on no other element", "[binary]") {
+    // Labels take a shorter way than other targets. Every second element decides which.
+    using limits = std::numeric_limits<float>;
+    const std::size_t n = 64;
+    const xt::xarray<float> labels = xt::arange<std::size_t>(n) / 2 % 2;
+    xt::xarray<float> p = oracle::random<float>({n}, 5) / 4.f + 0.5f;
+    for (std::size_t i = 0; i < 16; ++i) {
+        p(4 * i) *= std::ldexp(1.f, -8 * static_cast<int>(i));
+        p(4 * i + 2) = 1 - std::ldexp(1.f, -1 - static_cast<int>(i));
+    }
+    const xmask::bitmask even = xmask::keep_where(xt::equal(xt::arange<int>(64) % 2, 0));
+    const xt::xarray<float> expected = xmask::masked_bce.each(p, labels, even);
+    const double sum = xmask::masked_bce(p, labels, even).sum();
+    for (const float other : {0.3f, 2.f, -1.f, limits::quiet_NaN(), limits::infinity()}) {
+        const xt::xarray<float> q = xt::where(even, p, other);
+        const xt::xarray<float> t = xt::where(even, labels, other);
+        const xt::xarray<float> of_others = xmask::masked_bce.each(q, labels, even);
+        REQUIRE(of_others == expected);
+        const xt::xarray<float> of_other_targets = xmask::masked_bce.each(p, t, even);
+        REQUIRE(of_other_targets == expected);
+        REQUIRE(xmask::masked_bce(q, t, even).sum() == sum);
+    }
 }
 
 TEMPLATE_TEST_CASE("masked_bce_with_logits weighs positive targets", "[binary]", float, double) {

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <array>
+#include <limits>
+#include <type_traits>
 
 #include "../core/attributes.hpp"
 #include "../core/error.hpp"
@@ -32,12 +34,78 @@ struct logistic {
         const V likely = one / (one + small);
         const V unlikely = small * likely;
         const auto positive = x > zero;
-        const V rest = called::log1p_of_share(small);
+        const V rest = log1p_of_share(small);
         yes = xsimd::select(positive, likely, unlikely);
         no = xsimd::select(positive, unlikely, likely);
-        log_of_yes = rest + xsimd::select(positive, zero, -x);
-        log_of_no = rest + xsimd::select(positive, x, zero);
+        const V above = xsimd::select(positive, x, zero);
+        log_of_yes = rest + (above - x);
+        log_of_no = rest + above;
     }
+};
+
+/// The binary cross entropy of a share p, with logarithms of at least -100. Not inlined: the labels
+/// 0 and 1 rarely need it.
+template <class V>
+[[gnu::const, gnu::noinline]] V entropy_of_share(V p, V t) {
+    const V least(-100);
+    const V log_yes = log_of(p);
+    const V log_no = log1p_of(V(-p));
+    return -(
+        t * xsimd::select(log_yes < least, least, log_yes) +
+        (V(1) - t) * xsimd::select(log_no < least, least, log_no)
+    );
+}
+
+/// The focal loss, with its options as numbers of type T.
+template <class T>
+class focal_terms {
+public:
+    focal_terms(double alpha, double gamma)
+        : m_gamma(gamma)
+        , m_squares(gamma == 2)
+        , m_weight_of_yes(static_cast<T>(alpha < 0 ? 1 : alpha))
+        , m_weight_of_no(static_cast<T>(alpha < 0 ? 1 : 1 - alpha)) {}
+
+    template <class V>
+    XMASK_INLINE V value(const V& p, const V& t) const {
+        return slope(p, t)[0];
+    }
+
+    template <class V>
+    XMASK_INLINE V derivative(const V& p, const V& t) const {
+        return slope(p, t)[1];
+    }
+
+    template <class V>
+    XMASK_INLINE std::array<V, 2> slope(const V& p, const V& t) const {
+        const V rest = V(1) - t;
+        const logistic<V> y(p);
+        const V missed = t * y.no + rest * y.yes;
+        const V entropy = t * y.log_of_yes + rest * y.log_of_no;
+        const V of_entropy = rest * y.yes - t * y.no;
+        const V of_missed = y.yes * y.no * (rest - t);
+        const V weight = constant<V>(m_weight_of_yes) * t + constant<V>(m_weight_of_no) * rest;
+        if (m_squares) [[likely]] {
+            const V weighted = weight * missed;
+            const V factor = weighted * missed;
+            return {
+                factor * entropy, factor * of_entropy + weighted * entropy * (of_missed + of_missed)
+            };
+        }
+        const V factor = weight * power(missed, m_gamma);
+        // The derivative of log(missed). Where `missed` underflows, so does the factor before it.
+        const V rate = xsimd::select(missed > V(0), of_missed / missed, V(0));
+        return {
+            factor * entropy,
+            factor * (of_entropy + constant<V>(m_gamma) * entropy * rate),
+        };
+    }
+
+private:
+    double m_gamma;
+    bool m_squares;
+    T m_weight_of_yes;
+    T m_weight_of_no;
 };
 } // namespace detail
 
@@ -46,13 +114,16 @@ struct logistic {
 struct bce_loss {
     template <class V>
     XMASK_INLINE V value(const V& p, const V& t) const {
-        const V least(-100);
-        const V log_yes = detail::called::log(p);
-        const V log_no = detail::called::log1p(V(-p));
-        return -(
-            t * xsimd::select(log_yes < least, least, log_yes) +
-            (V(1) - t) * xsimd::select(log_no < least, least, log_no)
-        );
+        if constexpr (std::is_same_v<V, detail::lanes<float>>) {
+            // Of a label, one of the two logarithms counts.
+            const auto yes = t == V(1);
+            const auto label = yes || t == V(0);
+            const auto inside = p >= V(std::numeric_limits<float>::min()) && p < V(1);
+            if (xsimd::all(label && inside)) [[likely]] {
+                return -detail::log_of_choice(yes, p);
+            }
+        }
+        return detail::entropy_of_share(p, t);
     }
 
     template <class V>
@@ -118,44 +189,21 @@ struct focal_with_logits_loss {
 
     template <class V>
     XMASK_INLINE V value(const V& p, const V& t) const {
-        return slope(p, t)[0];
+        return in<double>().value(p, t);
     }
 
     template <class V>
     XMASK_INLINE V derivative(const V& p, const V& t) const {
-        return slope(p, t)[1];
+        return in<double>().derivative(p, t);
     }
 
-    template <class V>
-    XMASK_INLINE std::array<V, 2> slope(const V& p, const V& t) const {
-        const V zero(0);
-        const V one(1);
-        const detail::logistic<V> y(p);
-        const V s = missed(y, t);
-        const V e = entropy(y, t);
-        const V factor = weight(t) * detail::power(s, gamma);
-        // The derivative of log s. Where s underflows, so does the factor before it.
-        const V rate = xsimd::select(s > zero, y.yes * y.no * (one - t - t) / s, zero);
-        return {
-            factor * e,
-            factor * ((one - t) * y.yes - t * y.no + constant<V>(gamma) * e * rate),
-        };
-    }
-
-private:
-    template <class V>
-    XMASK_INLINE static V missed(const detail::logistic<V>& y, const V& t) {
-        return t * y.no + (V(1) - t) * y.yes;
-    }
-
-    template <class V>
-    XMASK_INLINE static V entropy(const detail::logistic<V>& y, const V& t) {
-        return t * y.log_of_yes + (V(1) - t) * y.log_of_no;
-    }
-
-    template <class V>
-    XMASK_INLINE V weight(const V& t) const {
-        return alpha < 0 ? V(1) : V(constant<V>(alpha) * t + constant<V>(1 - alpha) * (V(1) - t));
+    /// Gives the function with its options converted once, for a loop.
+    ///
+    /// @tparam T  the type of the numbers: float or double
+    /// @returns   a function of p and t, with value, derivative and slope
+    template <class T>
+    [[nodiscard]] detail::focal_terms<T> in() const {
+        return {alpha, gamma};
     }
 };
 

@@ -120,6 +120,8 @@ auto call_with_function(const char* name, const F& function, const S& shape, Cal
         require_broadcast(name, F::operand_name, option.tensor()->shape(), shape);
         const xt::xarray<T> values = *option.tensor();
         return call(typename F::terms(), values);
+    } else if constexpr (requires { function.template in<T>(); }) {
+        return call(function.template in<T>());
     } else {
         return call(function);
     }
