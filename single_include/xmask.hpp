@@ -5494,7 +5494,7 @@ private:
 /// Requirements of a call. `require_mask<M>` and the others are aliases: each names the sentence
 /// that is to be written, if any.
 ///
-///     if constexpr (require_tensor<X>() && require_mask<M, X>()) {
+///     if constexpr (require_all<require_tensor<X>, require_mask<M>>()) {
 ///
 /// They are no functions, and the public function itself asks, because compilers write up to three
 /// lines for each function between the call and the sentence.
@@ -5657,12 +5657,10 @@ struct target_expected {
     }
 };
 
-/// Fails to compile, with one sentence, where M is not a mask. Says nothing where the tensor X is a
-/// mask: then the arguments are swapped, which the check of X says.
-template <class M, class X = void>
+/// Fails to compile, with one sentence, where M is not a mask.
+template <class M>
 using require_mask = require_all<
-    mask_without_weights_expected<mask_expression<X> || !holds_weights<M>, M>,
-    mask_expected<mask_expression<X> || mask_expression<M>, M>>;
+    mask_without_weights_expected<!holds_weights<M>, M>, mask_expected<mask_expression<M>, M>>;
 
 /// Fails to compile, with one sentence, where M is neither a mask nor real weights.
 template <class M>
@@ -8803,7 +8801,7 @@ namespace xmask::inline XMASK_ABI {
 ///     // 4, -1e9, -1e9
 template <class X, class M, class T>
 auto masked_fill(X&& x, M&& m, const T& value) {
-    if constexpr (detail::require_tensor<X>() && detail::require_mask<M, X>()) {
+    if constexpr (detail::require_all<detail::require_tensor<X>, detail::require_mask<M>>()) {
         return detail::make_fill("masked_fill", std::forward<X>(x), std::forward<M>(m), value);
     } else {
         return detail::refused();
@@ -8823,7 +8821,8 @@ auto masked_fill(X&& x, M&& m, const T& value) {
 ///     xmask::masked_fill_inplace(scores, xmask::keep_lengths(lengths, n), -1e9f);
 template <class X, class M, class T>
 void masked_fill_inplace(X&& x, const M& m, const T& value) {
-    if constexpr (detail::require_tensor_target<X>() && detail::require_mask<M, X>()) {
+    if constexpr (detail::require_all<detail::require_tensor_target<X>, detail::require_mask<M>>(
+                  )) {
         using element = std::remove_cv_t<value_type_t<X>>;
         detail::fill_inplace("masked_fill_inplace", x, m, static_cast<element>(value));
     }
@@ -8839,15 +8838,20 @@ void masked_fill_inplace(X&& x, const M& m, const T& value) {
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
+template <bool Fits, class... /*Y*/>
+struct replacement_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits,
+            "xmask: masked_replace takes what is dropped from a tensor; for one value write xmask::masked_fill."
+        );
+        return Fits;
+    }
+};
+
+/// Fails to compile, with one sentence, unless dropped elements can be taken from Y.
 template <class Y>
-consteval bool require_replacement() {
-    constexpr bool tensor = expression<Y> && !mask_expression<Y>;
-    static_assert(
-        tensor,
-        "xmask: masked_replace takes what is dropped from a tensor; for one value write xmask::masked_fill."
-    );
-    return tensor;
-}
+using require_replacement = replacement_expected<expression<Y> && !mask_expression<Y>, Y>;
 } // namespace detail
 
 /// Gives x where the mask keeps, and y where it drops.
@@ -8866,8 +8870,9 @@ consteval bool require_replacement() {
 ///     xt::noalias(y) = xmask::masked_replace(x, xmask::keep_lengths(lengths, n), 0.5f * y);
 template <class X, class M, class Y>
 auto masked_replace(X&& x, M&& m, Y&& y) {
-    if constexpr (detail::require_tensor<X>() && detail::require_mask<M, X>() &&
-                  detail::require_replacement<Y>()) {
+    if constexpr (detail::require_all<
+                      detail::require_tensor<X>, detail::require_mask<M>,
+                      detail::require_replacement<Y>>()) {
         return detail::make_choice(
             "masked_replace", std::forward<X>(x), std::forward<M>(m), std::forward<Y>(y)
         );
@@ -8895,8 +8900,9 @@ auto masked_replace(X&& x, M&& m, Y&& y) {
 ///     // -2 0.125 1 3
 template <class X, class M, class Y>
 void masked_replace_inplace(X&& x, const M& m, const Y& y) {
-    if constexpr (detail::require_tensor_target<X>() && detail::require_mask<M, X>() &&
-                  detail::require_replacement<Y>()) {
+    if constexpr (detail::require_all<
+                      detail::require_tensor_target<X>, detail::require_mask<M>,
+                      detail::require_replacement<Y>>()) {
         detail::replace_inplace("masked_replace_inplace", x, m, y);
     }
 }
@@ -9004,6 +9010,7 @@ void compress_rows(T* to, T* end, const S& shape, const Masks& masks, const Rows
 #include <initializer_list>
 #include <limits>
 #include <ranges>
+#include <type_traits>
 #include <utility>
 
 /// @file
@@ -9046,11 +9053,13 @@ std::array<std::ptrdiff_t, N> numbers_of(const braced_axis (&axes)[N]) {
     return numbers;
 }
 
-/// The type of an argument that names axes: one number, a container of numbers, or {}.
+/// The type of an argument that names axes: one number, a container of numbers, or {}. Axes have
+/// no names: a string literal is none.
 template <class A>
 concept axes_argument =
     (std::integral<A> && !std::same_as<A, bool>) || std::same_as<A, no_axes> ||
-    (std::ranges::sized_range<A> && std::integral<std::ranges::range_value_t<A>>);
+    (std::ranges::sized_range<A> && std::integral<std::ranges::range_value_t<A>> &&
+     !(std::is_array_v<A> && std::same_as<std::ranges::range_value_t<A>, char>));
 
 /// Calls f(axis) for each named axis.
 template <axes_argument A, class F>
@@ -10082,7 +10091,7 @@ std::size_t select_into(const X& x, const M& m, Out& out) {
 ///     // 0.5 2 1 4 0.25 0.125 1 3
 template <class X, class M>
 auto masked_select(const X& x, const M& m) {
-    if constexpr (detail::require_tensor<X>() && detail::require_mask<M, X>()) {
+    if constexpr (detail::require_all<detail::require_tensor<X>, detail::require_mask<M>>()) {
         return detail::select_kept<std::remove_cv_t<value_type_t<X>>>("masked_select", x, m);
     } else {
         return detail::refused();
@@ -10108,8 +10117,9 @@ auto masked_select(const X& x, const M& m) {
 ///     std::size_t count = xmask::masked_select(x, xmask::keep_above(x, 0), room);    // 8
 template <class X, class M, class Out>
 std::size_t masked_select(const X& x, const M& m, Out&& out) {
-    if constexpr (detail::require_tensor<X>() && detail::require_mask<M, X>() &&
-                  detail::require_target<Out>()) {
+    if constexpr (detail::require_all<
+                      detail::require_tensor<X>, detail::require_mask<M>,
+                      detail::require_target<Out>>()) {
         return detail::select_into(x, m, out);
     }
 }
@@ -10191,15 +10201,21 @@ void scatter_into(E& x, const M& m, const Source& source) {
     with_elements<T>(source, x, [&](const T* from) { scatter_rows(x, masks, from); });
 }
 
+template <bool Fits, class... /*Source*/>
+struct scattered_tensor_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits,
+            "xmask: masked_scatter takes the elements to write from a tensor, as its third argument."
+        );
+        return Fits;
+    }
+};
+
+/// Fails to compile, with one sentence, unless elements can be taken from Source.
 template <class Source>
-consteval bool require_scattered() {
-    constexpr bool tensor = expression<Source> && !mask_expression<Source>;
-    static_assert(
-        tensor,
-        "xmask: masked_scatter takes the elements to write from a tensor, as its third argument."
-    );
-    return tensor;
-}
+using require_scattered =
+    scattered_tensor_expected<expression<Source> && !mask_expression<Source>, Source>;
 } // namespace detail
 
 /// Gives x with its kept elements replaced by those of `source`, in row-major order.
@@ -10220,8 +10236,9 @@ consteval bool require_scattered() {
 ///     // (3, 4, 5)
 template <class X, class M, class Source>
 auto masked_scatter(const X& x, const M& m, const Source& source) {
-    if constexpr (detail::require_tensor<X>() && detail::require_mask<M, X>() &&
-                  detail::require_scattered<Source>()) {
+    if constexpr (detail::require_all<
+                      detail::require_tensor<X>, detail::require_mask<M>,
+                      detail::require_scattered<Source>>()) {
         detail::require_source("masked_scatter", x.shape(), m, source);
         detail::row_major_copy_t<std::remove_cv_t<value_type_t<X>>, X> result;
         detail::resize_or_check("masked_scatter", "the result", result, x.shape());
@@ -10252,8 +10269,9 @@ auto masked_scatter(const X& x, const M& m, const Source& source) {
 ///     // -4 0.25 2 3
 template <class X, class M, class Source>
 void masked_scatter_inplace(X&& x, const M& m, const Source& source) {
-    if constexpr (detail::require_tensor_target<X>() && detail::require_mask<M, X>() &&
-                  detail::require_scattered<Source>()) {
+    if constexpr (detail::require_all<
+                      detail::require_tensor_target<X>, detail::require_mask<M>,
+                      detail::require_scattered<Source>>()) {
         detail::with_mask_apart(m, x, [&](const auto& apart) {
             detail::require_source("masked_scatter_inplace", x.shape(), apart, source);
             detail::scatter_into(x, apart, source);
@@ -10333,15 +10351,21 @@ private:
     CTW m_weights;
 };
 
-/// Fails to compile, with one sentence, unless real weights may multiply X.
-template <class X>
-consteval bool require_weighable() {
-    constexpr bool real = real_expression<X>;
-    static_assert(
-        real, "xmask: real weights multiply a tensor of real numbers; convert the tensor first."
-    );
-    return real;
-}
+template <bool Fits, class... /*X*/>
+struct weighted_tensor_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits, "xmask: real weights multiply a tensor of real numbers; convert the tensor first."
+        );
+        return Fits;
+    }
+};
+
+/// Fails to compile, with one sentence, unless M is a mask, or weights that may multiply X.
+template <class X, class M>
+using require_factor = require_all<
+    require_mask_or_weights<M>,
+    weighted_tensor_expected<mask_expression<M> || real_expression<X>, X>>;
 } // namespace detail
 
 /// Gives x times a mask, or times real weights.
@@ -10360,16 +10384,14 @@ consteval bool require_weighable() {
 ///     xt::noalias(y) = xmask::multiply(x, gate);                                      // gated
 template <class X, class M>
 auto multiply(X&& x, M&& m) {
-    if constexpr (detail::require_tensor<X>() && detail::require_mask_or_weights<M>()) {
+    if constexpr (detail::require_all<detail::require_tensor<X>, detail::require_factor<X, M>>()) {
         if constexpr (mask_expression<M>) {
             return detail::make_fill(
                 "multiply", std::forward<X>(x), std::forward<M>(m), value_type_t<X>()
             );
-        } else if constexpr (detail::require_weighable<X>()) {
+        } else {
             using op = detail::product_op<detail::closure_t<X>, detail::closure_t<M>>;
             return applied<op>(op(std::forward<X>(x), std::forward<M>(m)));
-        } else {
-            return detail::refused();
         }
     } else {
         return detail::refused();
@@ -10392,11 +10414,12 @@ auto multiply(X&& x, M&& m) {
 ///     // 0 0 0 0.3
 template <class X, class M>
 void multiply_inplace(X&& x, const M& m) {
-    if constexpr (detail::require_tensor_target<X>() && detail::require_mask_or_weights<M>()) {
+    if constexpr (detail::require_all<
+                      detail::require_tensor_target<X>, detail::require_factor<X, M>>()) {
         using element = std::remove_cv_t<value_type_t<X>>;
         if constexpr (mask_expression<M>) {
             detail::fill_inplace("multiply_inplace", x, m, element());
-        } else if constexpr (detail::require_weighable<X>()) {
+        } else {
             detail::require_broadcast("multiply_inplace", "weights", m.shape(), x.shape());
             multiply(x, m).assign_to(x);
         }
@@ -10771,7 +10794,7 @@ struct unpacked_of<T, S, std::array<I, N>> {
 ///     auto packed = xmask::pack(hidden, xmask::keep_lengths(lengths, n));    // (9, 5)
 template <class X, class M>
 auto pack(const X& x, const M& m) {
-    if constexpr (detail::require_tensor<X>() && detail::require_mask<M, X>()) {
+    if constexpr (detail::require_all<detail::require_tensor<X>, detail::require_mask<M>>()) {
         using T = std::remove_cv_t<value_type_t<X>>;
         if (x.dimension() == 0) [[unlikely]] {
             detail::throw_invalid(
@@ -10815,7 +10838,7 @@ auto unpack(
     const X& packed, const M& m,
     std::type_identity_t<std::remove_cv_t<value_type_t<X>>> padding = {}
 ) {
-    if constexpr (detail::require_tensor<X>() && detail::require_mask<M, X>()) {
+    if constexpr (detail::require_all<detail::require_tensor<X>, detail::require_mask<M>>()) {
         using T = std::remove_cv_t<value_type_t<X>>;
         const std::size_t count = detail::count_rows(m.shape(), detail::mask_rows<M>(m, m.shape()));
         if (packed.dimension() != 2 || static_cast<std::size_t>(packed.shape()[0]) != count)
@@ -18122,7 +18145,7 @@ auto positions_of(M&& m) {
 ///     auto written = found;    // 0 4 5
 template <class M, class Out>
 std::size_t positions_of(const M& m, Out&& out) {
-    if constexpr (detail::require_mask<M>() && detail::require_target<Out>()) {
+    if constexpr (detail::require_all<detail::require_mask<M>, detail::require_target<Out>>()) {
         using element = std::remove_cv_t<value_type_t<std::remove_cvref_t<Out>>>;
         constexpr bool integers = std::is_integral_v<element> && !std::is_same_v<element, bool>;
         static_assert(integers, "xmask: positions are written to a tensor of integers.");
@@ -22386,12 +22409,17 @@ auto make_weighted(M&& m, W&& weights) {
     return weighted_mask<closure_t<M>, closure_t<W>>(std::forward<M>(m), std::forward<W>(weights));
 }
 
+template <bool Fits, class... /*W*/>
+struct weights_expected {
+    consteval operator bool() const {
+        static_assert(Fits, "xmask: weights are a tensor (or lazy expression) of real numbers.");
+        return Fits;
+    }
+};
+
+/// Fails to compile, with one sentence, unless W are weights.
 template <class W>
-consteval bool require_weights() {
-    constexpr bool real = weight_expression<W>;
-    static_assert(real, "xmask: weights are a tensor (or lazy expression) of real numbers.");
-    return real;
-}
+using require_weights = weights_expected<weight_expression<W>, W>;
 
 /// Fails to compile, with one sentence, where M is neither a mask, nor weights, nor both.
 template <class M>
@@ -22413,7 +22441,7 @@ using require_counted = mask_or_weights_expected<
 ///     float by_weight = xmask::masked_mean(x, xmask::weighted(m, weights));    // 36.9464
 template <class M, class W>
 auto weighted(M&& m, W&& weights) {
-    if constexpr (detail::require_mask<M>() && detail::require_weights<W>()) {
+    if constexpr (detail::require_all<detail::require_mask<M>, detail::require_weights<W>>()) {
         return detail::make_weighted(std::forward<M>(m), std::forward<W>(weights));
     } else {
         return detail::refused_mask();
@@ -23916,7 +23944,7 @@ private:
 ///     double mean = l.mean();    // 1.43056
 template <class E, class M>
 loss masked_loss(const E& e, const M& m) {
-    if constexpr (detail::require_real<E>() && detail::require_counted<M>()) {
+    if constexpr (detail::require_all<detail::require_real<E>, detail::require_counted<M>>()) {
         using element = std::remove_cv_t<value_type_t<E>>;
         return detail::to_loss(detail::element_sum<element>(
             "masked_loss", detail::identity(), m, detail::no_gradient(), e

@@ -30,7 +30,7 @@ namespace xmask::inline XMASK_ABI {
 ///     // 4, -1e9, -1e9
 template <class X, class M, class T>
 auto masked_fill(X&& x, M&& m, const T& value) {
-    if constexpr (detail::require_tensor<X>() && detail::require_mask<M, X>()) {
+    if constexpr (detail::require_all<detail::require_tensor<X>, detail::require_mask<M>>()) {
         return detail::make_fill("masked_fill", std::forward<X>(x), std::forward<M>(m), value);
     } else {
         return detail::refused();
@@ -50,7 +50,8 @@ auto masked_fill(X&& x, M&& m, const T& value) {
 ///     xmask::masked_fill_inplace(scores, xmask::keep_lengths(lengths, n), -1e9f);
 template <class X, class M, class T>
 void masked_fill_inplace(X&& x, const M& m, const T& value) {
-    if constexpr (detail::require_tensor_target<X>() && detail::require_mask<M, X>()) {
+    if constexpr (detail::require_all<detail::require_tensor_target<X>, detail::require_mask<M>>(
+                  )) {
         using element = std::remove_cv_t<value_type_t<X>>;
         detail::fill_inplace("masked_fill_inplace", x, m, static_cast<element>(value));
     }

@@ -13,15 +13,20 @@
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
+template <bool Fits, class... /*Y*/>
+struct replacement_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits,
+            "xmask: masked_replace takes what is dropped from a tensor; for one value write xmask::masked_fill."
+        );
+        return Fits;
+    }
+};
+
+/// Fails to compile, with one sentence, unless dropped elements can be taken from Y.
 template <class Y>
-consteval bool require_replacement() {
-    constexpr bool tensor = expression<Y> && !mask_expression<Y>;
-    static_assert(
-        tensor,
-        "xmask: masked_replace takes what is dropped from a tensor; for one value write xmask::masked_fill."
-    );
-    return tensor;
-}
+using require_replacement = replacement_expected<expression<Y> && !mask_expression<Y>, Y>;
 } // namespace detail
 
 /// Gives x where the mask keeps, and y where it drops.
@@ -40,8 +45,9 @@ consteval bool require_replacement() {
 ///     xt::noalias(y) = xmask::masked_replace(x, xmask::keep_lengths(lengths, n), 0.5f * y);
 template <class X, class M, class Y>
 auto masked_replace(X&& x, M&& m, Y&& y) {
-    if constexpr (detail::require_tensor<X>() && detail::require_mask<M, X>() &&
-                  detail::require_replacement<Y>()) {
+    if constexpr (detail::require_all<
+                      detail::require_tensor<X>, detail::require_mask<M>,
+                      detail::require_replacement<Y>>()) {
         return detail::make_choice(
             "masked_replace", std::forward<X>(x), std::forward<M>(m), std::forward<Y>(y)
         );
@@ -69,8 +75,9 @@ auto masked_replace(X&& x, M&& m, Y&& y) {
 ///     // -2 0.125 1 3
 template <class X, class M, class Y>
 void masked_replace_inplace(X&& x, const M& m, const Y& y) {
-    if constexpr (detail::require_tensor_target<X>() && detail::require_mask<M, X>() &&
-                  detail::require_replacement<Y>()) {
+    if constexpr (detail::require_all<
+                      detail::require_tensor_target<X>, detail::require_mask<M>,
+                      detail::require_replacement<Y>>()) {
         detail::replace_inplace("masked_replace_inplace", x, m, y);
     }
 }

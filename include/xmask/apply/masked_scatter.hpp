@@ -92,15 +92,21 @@ void scatter_into(E& x, const M& m, const Source& source) {
     with_elements<T>(source, x, [&](const T* from) { scatter_rows(x, masks, from); });
 }
 
+template <bool Fits, class... /*Source*/>
+struct scattered_tensor_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits,
+            "xmask: masked_scatter takes the elements to write from a tensor, as its third argument."
+        );
+        return Fits;
+    }
+};
+
+/// Fails to compile, with one sentence, unless elements can be taken from Source.
 template <class Source>
-consteval bool require_scattered() {
-    constexpr bool tensor = expression<Source> && !mask_expression<Source>;
-    static_assert(
-        tensor,
-        "xmask: masked_scatter takes the elements to write from a tensor, as its third argument."
-    );
-    return tensor;
-}
+using require_scattered =
+    scattered_tensor_expected<expression<Source> && !mask_expression<Source>, Source>;
 } // namespace detail
 
 /// Gives x with its kept elements replaced by those of `source`, in row-major order.
@@ -121,8 +127,9 @@ consteval bool require_scattered() {
 ///     // (3, 4, 5)
 template <class X, class M, class Source>
 auto masked_scatter(const X& x, const M& m, const Source& source) {
-    if constexpr (detail::require_tensor<X>() && detail::require_mask<M, X>() &&
-                  detail::require_scattered<Source>()) {
+    if constexpr (detail::require_all<
+                      detail::require_tensor<X>, detail::require_mask<M>,
+                      detail::require_scattered<Source>>()) {
         detail::require_source("masked_scatter", x.shape(), m, source);
         detail::row_major_copy_t<std::remove_cv_t<value_type_t<X>>, X> result;
         detail::resize_or_check("masked_scatter", "the result", result, x.shape());
@@ -153,8 +160,9 @@ auto masked_scatter(const X& x, const M& m, const Source& source) {
 ///     // -4 0.25 2 3
 template <class X, class M, class Source>
 void masked_scatter_inplace(X&& x, const M& m, const Source& source) {
-    if constexpr (detail::require_tensor_target<X>() && detail::require_mask<M, X>() &&
-                  detail::require_scattered<Source>()) {
+    if constexpr (detail::require_all<
+                      detail::require_tensor_target<X>, detail::require_mask<M>,
+                      detail::require_scattered<Source>>()) {
         detail::with_mask_apart(m, x, [&](const auto& apart) {
             detail::require_source("masked_scatter_inplace", x.shape(), apart, source);
             detail::scatter_into(x, apart, source);

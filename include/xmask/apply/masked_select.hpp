@@ -72,7 +72,7 @@ std::size_t select_into(const X& x, const M& m, Out& out) {
 ///     // 0.5 2 1 4 0.25 0.125 1 3
 template <class X, class M>
 auto masked_select(const X& x, const M& m) {
-    if constexpr (detail::require_tensor<X>() && detail::require_mask<M, X>()) {
+    if constexpr (detail::require_all<detail::require_tensor<X>, detail::require_mask<M>>()) {
         return detail::select_kept<std::remove_cv_t<value_type_t<X>>>("masked_select", x, m);
     } else {
         return detail::refused();
@@ -98,8 +98,9 @@ auto masked_select(const X& x, const M& m) {
 ///     std::size_t count = xmask::masked_select(x, xmask::keep_above(x, 0), room);    // 8
 template <class X, class M, class Out>
 std::size_t masked_select(const X& x, const M& m, Out&& out) {
-    if constexpr (detail::require_tensor<X>() && detail::require_mask<M, X>() &&
-                  detail::require_target<Out>()) {
+    if constexpr (detail::require_all<
+                      detail::require_tensor<X>, detail::require_mask<M>,
+                      detail::require_target<Out>>()) {
         return detail::select_into(x, m, out);
     }
 }

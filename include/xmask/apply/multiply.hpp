@@ -77,15 +77,21 @@ private:
     CTW m_weights;
 };
 
-/// Fails to compile, with one sentence, unless real weights may multiply X.
-template <class X>
-consteval bool require_weighable() {
-    constexpr bool real = real_expression<X>;
-    static_assert(
-        real, "xmask: real weights multiply a tensor of real numbers; convert the tensor first."
-    );
-    return real;
-}
+template <bool Fits, class... /*X*/>
+struct weighted_tensor_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits, "xmask: real weights multiply a tensor of real numbers; convert the tensor first."
+        );
+        return Fits;
+    }
+};
+
+/// Fails to compile, with one sentence, unless M is a mask, or weights that may multiply X.
+template <class X, class M>
+using require_factor = require_all<
+    require_mask_or_weights<M>,
+    weighted_tensor_expected<mask_expression<M> || real_expression<X>, X>>;
 } // namespace detail
 
 /// Gives x times a mask, or times real weights.
@@ -104,16 +110,14 @@ consteval bool require_weighable() {
 ///     xt::noalias(y) = xmask::multiply(x, gate);                                      // gated
 template <class X, class M>
 auto multiply(X&& x, M&& m) {
-    if constexpr (detail::require_tensor<X>() && detail::require_mask_or_weights<M>()) {
+    if constexpr (detail::require_all<detail::require_tensor<X>, detail::require_factor<X, M>>()) {
         if constexpr (mask_expression<M>) {
             return detail::make_fill(
                 "multiply", std::forward<X>(x), std::forward<M>(m), value_type_t<X>()
             );
-        } else if constexpr (detail::require_weighable<X>()) {
+        } else {
             using op = detail::product_op<detail::closure_t<X>, detail::closure_t<M>>;
             return applied<op>(op(std::forward<X>(x), std::forward<M>(m)));
-        } else {
-            return detail::refused();
         }
     } else {
         return detail::refused();
@@ -136,11 +140,12 @@ auto multiply(X&& x, M&& m) {
 ///     // 0 0 0 0.3
 template <class X, class M>
 void multiply_inplace(X&& x, const M& m) {
-    if constexpr (detail::require_tensor_target<X>() && detail::require_mask_or_weights<M>()) {
+    if constexpr (detail::require_all<
+                      detail::require_tensor_target<X>, detail::require_factor<X, M>>()) {
         using element = std::remove_cv_t<value_type_t<X>>;
         if constexpr (mask_expression<M>) {
             detail::fill_inplace("multiply_inplace", x, m, element());
-        } else if constexpr (detail::require_weighable<X>()) {
+        } else {
             detail::require_broadcast("multiply_inplace", "weights", m.shape(), x.shape());
             multiply(x, m).assign_to(x);
         }

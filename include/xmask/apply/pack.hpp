@@ -49,7 +49,7 @@ struct unpacked_of<T, S, std::array<I, N>> {
 ///     auto packed = xmask::pack(hidden, xmask::keep_lengths(lengths, n));    // (9, 5)
 template <class X, class M>
 auto pack(const X& x, const M& m) {
-    if constexpr (detail::require_tensor<X>() && detail::require_mask<M, X>()) {
+    if constexpr (detail::require_all<detail::require_tensor<X>, detail::require_mask<M>>()) {
         using T = std::remove_cv_t<value_type_t<X>>;
         if (x.dimension() == 0) [[unlikely]] {
             detail::throw_invalid(
@@ -93,7 +93,7 @@ auto unpack(
     const X& packed, const M& m,
     std::type_identity_t<std::remove_cv_t<value_type_t<X>>> padding = {}
 ) {
-    if constexpr (detail::require_tensor<X>() && detail::require_mask<M, X>()) {
+    if constexpr (detail::require_all<detail::require_tensor<X>, detail::require_mask<M>>()) {
         using T = std::remove_cv_t<value_type_t<X>>;
         const std::size_t count = detail::count_rows(m.shape(), detail::mask_rows<M>(m, m.shape()));
         if (packed.dimension() != 2 || static_cast<std::size_t>(packed.shape()[0]) != count)

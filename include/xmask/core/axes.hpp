@@ -9,6 +9,7 @@
 #include <initializer_list>
 #include <limits>
 #include <ranges>
+#include <type_traits>
 #include <utility>
 
 #include "error.hpp"
@@ -54,11 +55,13 @@ std::array<std::ptrdiff_t, N> numbers_of(const braced_axis (&axes)[N]) {
     return numbers;
 }
 
-/// The type of an argument that names axes: one number, a container of numbers, or {}.
+/// The type of an argument that names axes: one number, a container of numbers, or {}. Axes have
+/// no names: a string literal is none.
 template <class A>
 concept axes_argument =
     (std::integral<A> && !std::same_as<A, bool>) || std::same_as<A, no_axes> ||
-    (std::ranges::sized_range<A> && std::integral<std::ranges::range_value_t<A>>);
+    (std::ranges::sized_range<A> && std::integral<std::ranges::range_value_t<A>> &&
+     !(std::is_array_v<A> && std::same_as<std::ranges::range_value_t<A>, char>));
 
 /// Calls f(axis) for each named axis.
 template <axes_argument A, class F>

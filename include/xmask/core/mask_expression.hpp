@@ -155,12 +155,10 @@ struct target_expected {
     }
 };
 
-/// Fails to compile, with one sentence, where M is not a mask. Says nothing where the tensor X is a
-/// mask: then the arguments are swapped, which the check of X says.
-template <class M, class X = void>
+/// Fails to compile, with one sentence, where M is not a mask.
+template <class M>
 using require_mask = require_all<
-    mask_without_weights_expected<mask_expression<X> || !holds_weights<M>, M>,
-    mask_expected<mask_expression<X> || mask_expression<M>, M>>;
+    mask_without_weights_expected<!holds_weights<M>, M>, mask_expected<mask_expression<M>, M>>;
 
 /// Fails to compile, with one sentence, where M is neither a mask nor real weights.
 template <class M>

@@ -10,7 +10,7 @@
 /// Requirements of a call. `require_mask<M>` and the others are aliases: each names the sentence
 /// that is to be written, if any.
 ///
-///     if constexpr (require_tensor<X>() && require_mask<M, X>()) {
+///     if constexpr (require_all<require_tensor<X>, require_mask<M>>()) {
 ///
 /// They are no functions, and the public function itself asks, because compilers write up to three
 /// lines for each function between the call and the sentence.

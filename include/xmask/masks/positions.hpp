@@ -237,7 +237,7 @@ auto positions_of(M&& m) {
 ///     auto written = found;    // 0 4 5
 template <class M, class Out>
 std::size_t positions_of(const M& m, Out&& out) {
-    if constexpr (detail::require_mask<M>() && detail::require_target<Out>()) {
+    if constexpr (detail::require_all<detail::require_mask<M>, detail::require_target<Out>>()) {
         using element = std::remove_cv_t<value_type_t<std::remove_cvref_t<Out>>>;
         constexpr bool integers = std::is_integral_v<element> && !std::is_same_v<element, bool>;
         static_assert(integers, "xmask: positions are written to a tensor of integers.");

@@ -127,7 +127,7 @@ private:
 ///     double mean = l.mean();    // 1.43056
 template <class E, class M>
 loss masked_loss(const E& e, const M& m) {
-    if constexpr (detail::require_real<E>() && detail::require_counted<M>()) {
+    if constexpr (detail::require_all<detail::require_real<E>, detail::require_counted<M>>()) {
         using element = std::remove_cv_t<value_type_t<E>>;
         return detail::to_loss(detail::element_sum<element>(
             "masked_loss", detail::identity(), m, detail::no_gradient(), e

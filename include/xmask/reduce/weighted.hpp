@@ -71,12 +71,17 @@ auto make_weighted(M&& m, W&& weights) {
     return weighted_mask<closure_t<M>, closure_t<W>>(std::forward<M>(m), std::forward<W>(weights));
 }
 
+template <bool Fits, class... /*W*/>
+struct weights_expected {
+    consteval operator bool() const {
+        static_assert(Fits, "xmask: weights are a tensor (or lazy expression) of real numbers.");
+        return Fits;
+    }
+};
+
+/// Fails to compile, with one sentence, unless W are weights.
 template <class W>
-consteval bool require_weights() {
-    constexpr bool real = weight_expression<W>;
-    static_assert(real, "xmask: weights are a tensor (or lazy expression) of real numbers.");
-    return real;
-}
+using require_weights = weights_expected<weight_expression<W>, W>;
 
 /// Fails to compile, with one sentence, where M is neither a mask, nor weights, nor both.
 template <class M>
@@ -98,7 +103,7 @@ using require_counted = mask_or_weights_expected<
 ///     float by_weight = xmask::masked_mean(x, xmask::weighted(m, weights));    // 36.9464
 template <class M, class W>
 auto weighted(M&& m, W&& weights) {
-    if constexpr (detail::require_mask<M>() && detail::require_weights<W>()) {
+    if constexpr (detail::require_all<detail::require_mask<M>, detail::require_weights<W>>()) {
         return detail::make_weighted(std::forward<M>(m), std::forward<W>(weights));
     } else {
         return detail::refused_mask();
