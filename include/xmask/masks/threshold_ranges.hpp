@@ -39,6 +39,28 @@ template <class X>
 using require_number_table =
     compared_numbers_expected<number_range<X> || (number_expression<X> && !mask_expression<X>), X>;
 
+/// A bound where none is given.
+struct no_bound {};
+
+template <bool Fits, class... /*L, H*/>
+struct bounds_expected {
+    consteval operator bool() const {
+        static_assert(
+            Fits,
+            "xmask: this takes two numbers: keep_between(x, 0, 1). For tensors of bounds write keep_at_least(x, "
+            "lo) && keep_at_most(x, hi)."
+        );
+        return Fits;
+    }
+};
+
+/// Fails to compile, with one sentence, unless X is a tensor or container of numbers, and L and H
+/// are numbers.
+template <class X, class L, class H>
+using require_bounds = require_all<
+    require_number_table<X>,
+    bounds_expected<std::is_arithmetic_v<L> && std::is_arithmetic_v<H>, L, H>>;
+
 /// The largest number that is not above a + b, for finite a and b.
 inline long double sum_rounded_down(long double a, long double b) noexcept {
     const long double sum = a + b;
@@ -87,10 +109,9 @@ auto make_outside(const char* name, X&& x, L lo, H hi) {
 /// @returns a mask of x's shape.
 ///
 /// Cost: two comparisons for each register; nothing is stored.
-template <class X, class L, class H>
-    requires(std::is_arithmetic_v<L> && std::is_arithmetic_v<H>)
-auto keep_between(X&& x, L lo, H hi) {
-    constexpr bool fits = detail::require_number_table<X>();
+template <class X, class L = detail::no_bound, class H = detail::no_bound>
+auto keep_between(X&& x, L lo = {}, H hi = {}) {
+    constexpr bool fits = detail::require_bounds<X, L, H>();
     return detail::make_between<fits>("keep_between", std::forward<X>(x), lo, hi);
 }
 
@@ -108,10 +129,9 @@ auto keep_between(X&& x, L lo, H hi) {
 /// @returns a mask of x's shape.
 ///
 /// Cost: two comparisons for each register; nothing is stored.
-template <class X, class L, class H>
-    requires(std::is_arithmetic_v<L> && std::is_arithmetic_v<H>)
-auto keep_outside(X&& x, L lo, H hi) {
-    constexpr bool fits = detail::require_number_table<X>();
+template <class X, class L = detail::no_bound, class H = detail::no_bound>
+auto keep_outside(X&& x, L lo = {}, H hi = {}) {
+    constexpr bool fits = detail::require_bounds<X, L, H>();
     return detail::make_outside<fits>("keep_outside", std::forward<X>(x), lo, hi);
 }
 
@@ -130,16 +150,18 @@ auto keep_outside(X&& x, L lo, H hi) {
 /// @returns a mask of x's shape.
 ///
 /// Cost: two comparisons for each register; nothing is stored.
-template <class X, class V, class T>
-    requires(std::is_arithmetic_v<V> && std::is_arithmetic_v<T>)
-auto keep_close_to(X&& x, V value, T tolerance) {
-    const auto middle = static_cast<long double>(value);
-    const auto radius = static_cast<long double>(tolerance);
-    constexpr bool fits = detail::require_number_table<X>();
-    return detail::make_between<fits>(
-        "keep_close_to", std::forward<X>(x), -detail::sum_rounded_down(-middle, radius),
-        detail::sum_rounded_down(middle, radius)
-    );
+template <class X, class V = detail::no_bound, class T = detail::no_bound>
+auto keep_close_to(X&& x, V value = {}, T tolerance = {}) {
+    if constexpr (detail::require_bounds<X, V, T>()) {
+        const auto middle = static_cast<long double>(value);
+        const auto radius = static_cast<long double>(tolerance);
+        return detail::make_between<true>(
+            "keep_close_to", std::forward<X>(x), -detail::sum_rounded_down(-middle, radius),
+            detail::sum_rounded_down(middle, radius)
+        );
+    } else {
+        return detail::refused_mask();
+    }
 }
 
 /// Keeps all but NaN and the infinities. Every integer is kept.
