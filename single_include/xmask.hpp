@@ -3922,11 +3922,31 @@ XMASK_INLINE lane_word<T> make_lane_word(F&& f) {
     }(std::make_index_sequence<word_columns / lane_count<T>>());
 }
 
+/// Whether the masks of 64 columns keep all of them.
+template <class T>
+XMASK_INLINE bool all_kept_lanes(const lane_word<T>& kept) noexcept {
+    return [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA {
+        return xsimd::all((kept[I] & ...));
+    }(std::make_index_sequence<word_columns / lane_count<T>>());
+}
+
+/// Whether the masks of 64 columns keep none of them.
+template <class T>
+XMASK_INLINE bool no_kept_lanes(const lane_word<T>& kept) noexcept {
+    return [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA {
+        return xsimd::none((kept[I] | ...));
+    }(std::make_index_sequence<word_columns / lane_count<T>>());
+}
+
 /// A cursor that gives its decisions as masks of registers of T, too.
 template <class C, class T>
 concept lane_cursor = has_lanes<T> && requires(const C& cursor, std::size_t c) {
     { cursor.template lanes<T>(c) } -> std::same_as<lane_word<T>>;
 };
+
+/// A cursor that gives the function it compares with: see comparing_cursor.
+template <class C>
+concept has_comparison = requires(const C& cursor) { cursor.comparison(); };
 
 /// A lane cursor that decides by a comparison of elements in memory. `compares(x, c)` says whether
 /// these elements are those at x, and `comparison()` gives the function that decides for a register
@@ -5040,6 +5060,18 @@ private:
     std::size_t m_base;
 };
 
+/// Hands columns [c, end) to a delegate that writes to `row`. Blocks begin at aligned addresses.
+template <class T, row_cursor C, walk_delegate D>
+XMASK_INLINE void walk_aligned(
+    const T* row, const C& cursor, std::size_t c, std::size_t end, D& delegate
+) {
+    const std::size_t head = std::min(columns_to_register(row + c), end - c);
+    if (head != 0) {
+        delegate.block(c, head, cursor.word(c) & first_bits(head));
+    }
+    walk(cursor, c + head, end, delegate);
+}
+
 /// Whether blocks begin at aligned addresses. Operations that also sum take `fixed`: their sums
 /// must not depend on addresses.
 enum class block_start { aligned, fixed };
@@ -5101,15 +5133,11 @@ private:
         T* row, const C& cursor, std::size_t r, std::size_t begin, std::size_t end, Make&& make
     ) {
         auto delegate = make(cursor, r, written_columns<T, Streaming>(row, 0));
-        std::size_t c = begin;
         if constexpr (Start == block_start::aligned || Streaming) {
-            const std::size_t head = std::min(columns_to_register(row + begin), end - begin);
-            if (head != 0) {
-                delegate.block(begin, head, cursor.word(begin) & first_bits(head));
-                c += head;
-            }
+            walk_aligned(row, cursor, begin, end, delegate);
+        } else {
+            walk(cursor, begin, end, delegate);
         }
-        walk(cursor, c, end, delegate);
         finish(delegate);
     }
 
@@ -5366,7 +5394,7 @@ public:
     }
 
     [[nodiscard]] XMASK_INLINE auto comparison() const
-        requires requires(const C& cursor) { cursor.comparison(); }
+        requires has_comparison<C>
     {
         return m_cursor.comparison();
     }
@@ -6796,6 +6824,19 @@ public:
                                      XMASK_INLINE_LAMBDA { return How::word(a[i], b[i]); });
     }
 
+    template <class T>
+        requires(comparing_cursor<A, T> && comparing_cursor<B, T>)
+    [[nodiscard]] XMASK_INLINE bool compares(const T* x, std::size_t c) const {
+        return m_a.compares(x, c) && m_b.compares(x, c);
+    }
+
+    [[nodiscard]] XMASK_INLINE auto comparison() const
+        requires(has_comparison<A> && has_comparison<B>)
+    {
+        return [a = m_a.comparison(), b = m_b.comparison()](const auto& x)
+                   XMASK_INLINE_LAMBDA { return How::word(a(x), b(x)); };
+    }
+
     [[nodiscard]] XMASK_INLINE bool gives_lanes() const noexcept {
         return detail::gives_lanes(m_a) && detail::gives_lanes(m_b);
     }
@@ -6934,7 +6975,7 @@ public:
     }
 
     [[nodiscard]] XMASK_INLINE auto comparison() const
-        requires requires(const C& cursor) { cursor.comparison(); }
+        requires has_comparison<C>
     {
         return [kept = m_cursor.comparison()](const auto& x)
                    XMASK_INLINE_LAMBDA { return !kept(x); };
@@ -8253,6 +8294,7 @@ auto make_fill(const char* name, X&& x, M&& m, const T& value) {
 
 // ==== xmask/apply/replace.hpp ====
 
+#include <array>
 #include <cstddef>
 #include <type_traits>
 #include <utility>
@@ -8686,7 +8728,51 @@ public:
         }
     }
 
+    /// Writes 64 columns by the cursor's own lanes, unless all are kept. For lanes that are no bits,
+    /// and that no comparison gives, words are faster.
+    template <lane_cursor<T> C>
+        requires(
+            reads_freely<Other> &&
+            (comparing_cursor<C, T> || sizeof(lane_mask<T>) <= sizeof(word_t))
+        )
+    XMASK_INLINE void lane_block(const C& cursor, std::size_t c) {
+        const T* const from = m_to.at(c);
+        if constexpr (comparing_cursor<C, T>) {
+            if (cursor.compares(from, c)) {
+                const auto keeps = cursor.comparison();
+                std::array<lanes<T>, word_columns / lane_count<T>> x;
+                const auto kept = make_lane_word<T>([&](std::size_t i) XMASK_INLINE_LAMBDA {
+                    x[i] = in_register<T>(load_lanes(from + i * lane_count<T>));
+                    return keeps(x[i]);
+                });
+                if (!all_kept_lanes<T>(kept)) {
+                    choose(c, kept, [&](std::size_t i) XMASK_INLINE_LAMBDA { return x[i]; });
+                }
+                return;
+            }
+        }
+        const auto kept = cursor.template lanes<T>(c);
+        if (no_kept_lanes<T>(kept)) {
+            dropped(c, c + word_columns);
+        } else if (!all_kept_lanes<T>(kept)) {
+            choose(c, kept, [&](std::size_t i) XMASK_INLINE_LAMBDA {
+                return load_lanes(from + i * lane_count<T>);
+            });
+        }
+    }
+
 private:
+    /// Writes 64 columns: register i is read(i) where it is kept.
+    template <class Read>
+    XMASK_INLINE void choose(std::size_t c, const lane_word<T>& kept, Read&& read) {
+        T* const to = m_to.at(c);
+        const auto other = m_other.block(c, whole_word(), ~word_t(0));
+        for_each_register<T>(whole_word(), [&](std::size_t k, auto /*full*/) XMASK_INLINE_LAMBDA {
+            const std::size_t i = k / lane_count<T>;
+            store_lanes(to + k, select_lanes<T>(kept[i], read(i), other.load(k)));
+        });
+    }
+
     columns m_to;
     Other m_other;
 };
@@ -8740,7 +8826,15 @@ void replace_rows(E& x, const M& m, const Y& y) {
                 using other = row_t<std::decay_t<decltype(own.rows)>>;
                 writer.seek(r);
                 if (writer.in_place()) {
-                    replace_delegate<T, other> delegate(writer.block(0), own.rows.row(r));
+                    T* const row = writer.block(0);
+                    replace_delegate<T, other> delegate(row, own.rows.row(r));
+                    if constexpr (requires { delegate.lane_block(cursor, begin); }) {
+                        // A short row gains less by aligned blocks than two partial ones cost.
+                        if (end - begin >= 4 * word_columns) {
+                            walk_aligned(row, cursor, begin, end, delegate);
+                            return;
+                        }
+                    }
                     walk(cursor, begin, end, delegate);
                 } else {
                     replace_each_delegate<row_writer<T, E>, other> delegate(

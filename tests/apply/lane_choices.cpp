@@ -61,6 +61,59 @@ TEMPLATE_TEST_CASE(
     }
 }
 
+TEMPLATE_TEST_CASE(
+    "Thresholds choose lanes in place", "[masked_fill][threshold]", float, double, std::int32_t
+) {
+    using T = TestType;
+    const T value = static_cast<T>(-7);
+    for (const std::size_t n : oracle::columns) {
+        CAPTURE(n);
+        const auto x = oracle::random<T>({3, n}, 1);
+        const auto y = oracle::elements(x);
+        const auto require = [&](auto&& fill, auto&& keeps) {
+            xt::xarray<T> z = x;
+            fill(z);
+            REQUIRE(oracle::same_bits(oracle::elements(z), expected_of(x, keeps)));
+        };
+        require(
+            [&](auto& z) { xmask::masked_fill_inplace(z, !xmask::keep_at_most(z, 1), value); },
+            [&](std::size_t i) { return !(y[i] <= 1); }
+        );
+        require(
+            [&](auto& z) {
+                xmask::masked_fill_inplace(
+                    z, xmask::keep_above(z, -1) && xmask::keep_below(z, 1), value
+                );
+            },
+            [&](std::size_t i) { return y[i] > -1 && y[i] < 1; }
+        );
+        // A mask of the tensor and of another one.
+        const xt::xarray<T> other = oracle::random<T>({3, n}, 2);
+        const auto w = oracle::elements(other);
+        require(
+            [&](auto& z) {
+                xmask::masked_fill_inplace(
+                    z, xmask::keep_above(z, 0) || xmask::keep_above(other, 1), value
+                );
+            },
+            [&](std::size_t i) { return y[i] > 0 || w[i] > 1; }
+        );
+        require(
+            [&](auto& z) { xmask::masked_fill_inplace(z, xmask::keep_above(other, 1), value); },
+            [&](std::size_t i) { return w[i] > 1; }
+        );
+        // All are kept, and none.
+        require(
+            [&](auto& z) { xmask::masked_fill_inplace(z, xmask::keep_above(z, -50), value); },
+            [](std::size_t) { return true; }
+        );
+        require(
+            [&](auto& z) { xmask::masked_fill_inplace(z, xmask::keep_above(z, 50), value); },
+            [](std::size_t) { return false; }
+        );
+    }
+}
+
 TEST_CASE(
     "Thresholds choose lanes of any layout, and of a replacement", "[masked_fill][threshold]"
 ) {

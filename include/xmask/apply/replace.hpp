@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <type_traits>
 #include <utility>
@@ -67,7 +68,51 @@ public:
         }
     }
 
+    /// Writes 64 columns by the cursor's own lanes, unless all are kept. For lanes that are no bits,
+    /// and that no comparison gives, words are faster.
+    template <lane_cursor<T> C>
+        requires(
+            reads_freely<Other> &&
+            (comparing_cursor<C, T> || sizeof(lane_mask<T>) <= sizeof(word_t))
+        )
+    XMASK_INLINE void lane_block(const C& cursor, std::size_t c) {
+        const T* const from = m_to.at(c);
+        if constexpr (comparing_cursor<C, T>) {
+            if (cursor.compares(from, c)) {
+                const auto keeps = cursor.comparison();
+                std::array<lanes<T>, word_columns / lane_count<T>> x;
+                const auto kept = make_lane_word<T>([&](std::size_t i) XMASK_INLINE_LAMBDA {
+                    x[i] = in_register<T>(load_lanes(from + i * lane_count<T>));
+                    return keeps(x[i]);
+                });
+                if (!all_kept_lanes<T>(kept)) {
+                    choose(c, kept, [&](std::size_t i) XMASK_INLINE_LAMBDA { return x[i]; });
+                }
+                return;
+            }
+        }
+        const auto kept = cursor.template lanes<T>(c);
+        if (no_kept_lanes<T>(kept)) {
+            dropped(c, c + word_columns);
+        } else if (!all_kept_lanes<T>(kept)) {
+            choose(c, kept, [&](std::size_t i) XMASK_INLINE_LAMBDA {
+                return load_lanes(from + i * lane_count<T>);
+            });
+        }
+    }
+
 private:
+    /// Writes 64 columns: register i is read(i) where it is kept.
+    template <class Read>
+    XMASK_INLINE void choose(std::size_t c, const lane_word<T>& kept, Read&& read) {
+        T* const to = m_to.at(c);
+        const auto other = m_other.block(c, whole_word(), ~word_t(0));
+        for_each_register<T>(whole_word(), [&](std::size_t k, auto /*full*/) XMASK_INLINE_LAMBDA {
+            const std::size_t i = k / lane_count<T>;
+            store_lanes(to + k, select_lanes<T>(kept[i], read(i), other.load(k)));
+        });
+    }
+
     columns m_to;
     Other m_other;
 };
@@ -121,7 +166,15 @@ void replace_rows(E& x, const M& m, const Y& y) {
                 using other = row_t<std::decay_t<decltype(own.rows)>>;
                 writer.seek(r);
                 if (writer.in_place()) {
-                    replace_delegate<T, other> delegate(writer.block(0), own.rows.row(r));
+                    T* const row = writer.block(0);
+                    replace_delegate<T, other> delegate(row, own.rows.row(r));
+                    if constexpr (requires { delegate.lane_block(cursor, begin); }) {
+                        // A short row gains less by aligned blocks than two partial ones cost.
+                        if (end - begin >= 4 * word_columns) {
+                            walk_aligned(row, cursor, begin, end, delegate);
+                            return;
+                        }
+                    }
                     walk(cursor, begin, end, delegate);
                 } else {
                     replace_each_delegate<row_writer<T, E>, other> delegate(

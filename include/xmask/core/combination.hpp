@@ -135,6 +135,19 @@ public:
                                      XMASK_INLINE_LAMBDA { return How::word(a[i], b[i]); });
     }
 
+    template <class T>
+        requires(comparing_cursor<A, T> && comparing_cursor<B, T>)
+    [[nodiscard]] XMASK_INLINE bool compares(const T* x, std::size_t c) const {
+        return m_a.compares(x, c) && m_b.compares(x, c);
+    }
+
+    [[nodiscard]] XMASK_INLINE auto comparison() const
+        requires(has_comparison<A> && has_comparison<B>)
+    {
+        return [a = m_a.comparison(), b = m_b.comparison()](const auto& x)
+                   XMASK_INLINE_LAMBDA { return How::word(a(x), b(x)); };
+    }
+
     [[nodiscard]] XMASK_INLINE bool gives_lanes() const noexcept {
         return detail::gives_lanes(m_a) && detail::gives_lanes(m_b);
     }
@@ -273,7 +286,7 @@ public:
     }
 
     [[nodiscard]] XMASK_INLINE auto comparison() const
-        requires requires(const C& cursor) { cursor.comparison(); }
+        requires has_comparison<C>
     {
         return [kept = m_cursor.comparison()](const auto& x)
                    XMASK_INLINE_LAMBDA { return !kept(x); };

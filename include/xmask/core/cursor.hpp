@@ -88,11 +88,31 @@ XMASK_INLINE lane_word<T> make_lane_word(F&& f) {
     }(std::make_index_sequence<word_columns / lane_count<T>>());
 }
 
+/// Whether the masks of 64 columns keep all of them.
+template <class T>
+XMASK_INLINE bool all_kept_lanes(const lane_word<T>& kept) noexcept {
+    return [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA {
+        return xsimd::all((kept[I] & ...));
+    }(std::make_index_sequence<word_columns / lane_count<T>>());
+}
+
+/// Whether the masks of 64 columns keep none of them.
+template <class T>
+XMASK_INLINE bool no_kept_lanes(const lane_word<T>& kept) noexcept {
+    return [&]<std::size_t... I>(std::index_sequence<I...>) XMASK_INLINE_LAMBDA {
+        return xsimd::none((kept[I] | ...));
+    }(std::make_index_sequence<word_columns / lane_count<T>>());
+}
+
 /// A cursor that gives its decisions as masks of registers of T, too.
 template <class C, class T>
 concept lane_cursor = has_lanes<T> && requires(const C& cursor, std::size_t c) {
     { cursor.template lanes<T>(c) } -> std::same_as<lane_word<T>>;
 };
+
+/// A cursor that gives the function it compares with: see comparing_cursor.
+template <class C>
+concept has_comparison = requires(const C& cursor) { cursor.comparison(); };
 
 /// A lane cursor that decides by a comparison of elements in memory. `compares(x, c)` says whether
 /// these elements are those at x, and `comparison()` gives the function that decides for a register

@@ -100,7 +100,7 @@ public:
     }
 
     [[nodiscard]] XMASK_INLINE auto comparison() const
-        requires requires(const C& cursor) { cursor.comparison(); }
+        requires has_comparison<C>
     {
         return m_cursor.comparison();
     }

@@ -202,6 +202,18 @@ private:
     std::size_t m_base;
 };
 
+/// Hands columns [c, end) to a delegate that writes to `row`. Blocks begin at aligned addresses.
+template <class T, row_cursor C, walk_delegate D>
+XMASK_INLINE void walk_aligned(
+    const T* row, const C& cursor, std::size_t c, std::size_t end, D& delegate
+) {
+    const std::size_t head = std::min(columns_to_register(row + c), end - c);
+    if (head != 0) {
+        delegate.block(c, head, cursor.word(c) & first_bits(head));
+    }
+    walk(cursor, c + head, end, delegate);
+}
+
 /// Whether blocks begin at aligned addresses. Operations that also sum take `fixed`: their sums
 /// must not depend on addresses.
 enum class block_start { aligned, fixed };
@@ -263,15 +275,11 @@ private:
         T* row, const C& cursor, std::size_t r, std::size_t begin, std::size_t end, Make&& make
     ) {
         auto delegate = make(cursor, r, written_columns<T, Streaming>(row, 0));
-        std::size_t c = begin;
         if constexpr (Start == block_start::aligned || Streaming) {
-            const std::size_t head = std::min(columns_to_register(row + begin), end - begin);
-            if (head != 0) {
-                delegate.block(begin, head, cursor.word(begin) & first_bits(head));
-                c += head;
-            }
+            walk_aligned(row, cursor, begin, end, delegate);
+        } else {
+            walk(cursor, begin, end, delegate);
         }
-        walk(cursor, c, end, delegate);
         finish(delegate);
     }
 
