@@ -2989,12 +2989,29 @@ concept operand_rows = requires(const R& rows, row_t<R>& row, std::size_t n) {
     row.block(n, n, word_t());
 };
 
+/// Room for the elements of a block that are not contiguous.
+template <class T>
+struct gathered_elements : block_buffer<T> {
+    gathered_elements() noexcept {}
+
+    gathered_elements(const gathered_elements& /*other*/) noexcept : block_buffer<T>() {}
+
+    gathered_elements& operator=(const gathered_elements& /*other*/) noexcept {
+        repeated = nullptr;
+        return *this;
+    }
+
+    /// The one element that fills all of the room, or null.
+    const T* repeated = nullptr;
+};
+
 /// One row of elements in memory at a constant stride. Contiguous rows are read in place. Other
-/// rows are gathered into a buffer that all rows of an operand share.
+/// rows are gathered into a buffer that all rows of an operand share. A row of one repeated element
+/// fills the buffer once.
 template <class T>
 class memory_row {
 public:
-    memory_row(const T* row, std::ptrdiff_t stride, T* buffer) noexcept
+    memory_row(const T* row, std::ptrdiff_t stride, gathered_elements<T>* buffer) noexcept
         : m_row(row), m_stride(stride), m_buffer(buffer) {}
 
     XMASK_INLINE memory_block<T> block(
@@ -3003,8 +3020,10 @@ public:
         if (m_stride == 1) [[likely]] {
             return memory_block<T>(m_row + c);
         }
-        gather(m_buffer, m_row + static_cast<std::ptrdiff_t>(c) * m_stride, m_stride, count);
-        return memory_block<T>(m_buffer);
+        if (m_buffer->repeated != m_row) {
+            gather(*m_buffer, m_row + static_cast<std::ptrdiff_t>(c) * m_stride, m_stride, count);
+        }
+        return memory_block<T>(m_buffer->values);
     }
 
     /// The elements where they are contiguous, otherwise null.
@@ -3015,20 +3034,21 @@ public:
 private:
     // Not inlined, so that loops over contiguous rows keep no registers for it.
     [[gnu::noinline]] static void gather(
-        T* to, const T* from, std::ptrdiff_t stride, std::size_t count
+        gathered_elements<T>& to, const T* from, std::ptrdiff_t stride, std::size_t count
     ) noexcept {
         if (stride == 0) {
-            std::fill_n(to, count, *from);
+            std::fill_n(to.values, word_columns, *from);
+            to.repeated = from;
             return;
         }
         for (std::size_t k = 0; k < count; ++k) {
-            to[k] = from[static_cast<std::ptrdiff_t>(k) * stride];
+            to.values[k] = from[static_cast<std::ptrdiff_t>(k) * stride];
         }
     }
 
     const T* m_row;
     std::ptrdiff_t m_stride;
-    T* m_buffer;
+    gathered_elements<T>* m_buffer;
 };
 
 /// The rows of a tensor or view in memory.
@@ -3046,7 +3066,7 @@ public:
     }
 
     XMASK_INLINE memory_row<T> row(std::size_t r) const noexcept {
-        return {m_data + m_offsets(r), m_stride, m_buffer.values};
+        return {m_data + m_offsets(r), m_stride, &m_buffer};
     }
 
 private:
@@ -3063,7 +3083,7 @@ private:
     const T* m_data;
     row_offsets m_offsets;
     std::ptrdiff_t m_stride;
-    mutable block_buffer<T> m_buffer;
+    mutable gathered_elements<T> m_buffer;
 };
 
 /// One value for every column of every row.
@@ -27712,6 +27732,64 @@ private:
 };
 } // namespace xmask::inline XMASK_ABI::detail
 
+// ==== xmask/reduce/extreme_ties.hpp ====
+
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+/// @file
+/// The elements that equal the largest or smallest one.
+
+namespace xmask::inline XMASK_ABI::detail {
+/// The word of the elements of a block that are neither below nor above their extreme. Of NaN as the
+/// extreme, all are.
+template <class T, class X, class Best, class Count>
+XMASK_INLINE word_t ties_of(const zip_block<X, Best>& blocks, Count count) {
+    const auto apart = [](const auto& x, const auto& best)
+                           XMASK_INLINE_LAMBDA { return (x < best) | (x > best); };
+    if constexpr (X::in_registers && Best::in_registers) {
+        word_t word = 0;
+        for_each_register<T>(count, [&](std::size_t k, auto full) XMASK_INLINE_LAMBDA {
+            word |= bits_from_mask(blocks.template load<full>(k, count - k, apart)) << k;
+        });
+        return ~word;
+    } else {
+        return ~word_of(count, [&](std::size_t k) { return blocks.at(k, apart); });
+    }
+}
+
+/// The mask of the kept elements of x that tie with the extreme at their position. `best` broadcasts
+/// into x.
+template <class T, class X, class M, class Best>
+mask<bitmask_rule> kept_ties(const X& x, const M& m, const Best& best) {
+    const auto& shape = x.shape();
+    const std::size_t n = columns_of(shape);
+    const std::size_t row_count = n == 0 ? 0 : rows_of(shape);
+    const std::size_t row_words = (n + word_columns - 1) / word_columns;
+    std::vector<word_t> words(row_count * row_words);
+    const masked_operands all{
+        mask_rows<M>(m, shape), zip_rows(make_operand<T>(x, shape), make_operand<T>(best, shape)), n
+    };
+    for_each_piece(
+        pieces::of_whole_rows(row_count, n), all,
+        [&](const auto& rows, const piece& part) {
+            for (std::size_t r = part.first_row; r < part.last_row; ++r) {
+                auto row = rows.row(r);
+                word_t* const to = words.data() + r * row_words;
+                for_each_kept_block(
+                    row,
+                    [&](std::size_t c, auto count, word_t bits) XMASK_INLINE_LAMBDA {
+                        to[c / word_columns] = bits & ties_of<T>(row.block(c, count, bits), count);
+                    }
+                );
+            }
+        }
+    );
+    return mask(bitmask_rule(any_shape(shape.begin(), shape.end()), std::move(words)));
+}
+} // namespace xmask::inline XMASK_ABI::detail
+
 /// @file
 /// The largest and the smallest element that a mask keeps, and where it stands.
 
@@ -27804,34 +27882,6 @@ row_offsets reduced_positions(const S& shape, const kept_axes& axes) {
     return row_offsets(shape, shape, strides);
 }
 
-/// 1 where x is the extreme, else 0.
-struct equal_to_extreme {
-    template <class A>
-    A operator()(const A& x, const A& extreme) const {
-        return x == extreme ? A(1) : A(0);
-    }
-
-    template <class B>
-    XMASK_INLINE B simd_apply(const B& x, const B& extreme) const {
-        using lane = typename B::value_type;
-        return xsimd::select(x == extreme, B(lane(1)), B(lane(0)));
-    }
-};
-
-/// a where x is the extreme, else 0. Of NaN as the extreme, a everywhere.
-struct share_of_extreme {
-    template <class A>
-    A operator()(const A& x, const A& extreme, const A& a) const {
-        return x < extreme || x > extreme ? A(0) : a;
-    }
-
-    template <class B>
-    XMASK_INLINE B simd_apply(const B& x, const B& extreme, const B& a) const {
-        const B zero(typename B::value_type(0));
-        return xsimd::select((x < extreme) | (x > extreme), zero, a);
-    }
-};
-
 template <extreme Which>
 struct extreme_formula : plain_arguments {
     template <class X, class M, reduced_axes Axes>
@@ -27852,15 +27902,14 @@ struct extreme_formula : plain_arguments {
         const auto best = fold_elements<element>(
             function, extreme_fold<element, Which>(), x, m, axes, reduce_options{std::nullopt, true}
         );
-        const auto tie = lazy_function(equal_to_extreme(), x, best);
-        const auto ties =
-            fold_elements<element>(function, sum_fold<element>(), tie, m, axes, reduce_options());
+        const auto ties = kept_ties<element>(x, m, best);
+        const auto counts = count_along(x.shape(), ties, axes);
         const auto share = at_positions<element>(axes, [&](std::size_t i) {
             return is_nan(best.data()[i]) ? best.data()[i]
-                   : ties.data()[i] == 0  ? element(0)
-                                          : u.data()[i] / ties.data()[i];
+                   : counts[i] == 0       ? element(0)
+                                          : u.data()[i] / static_cast<element>(counts[i]);
         });
-        return fill_kept<element>(x.shape(), lazy_function(share_of_extreme(), x, best, share), m);
+        return fill_kept<element>(x.shape(), share, ties);
     }
 };
 
@@ -27989,7 +28038,7 @@ inline constexpr reduction<detail::place_formula<detail::extreme::smallest>> mas
 /// @throws std::invalid_argument where a shape does not fit, std::out_of_range for an axis that x
 ///    does not have.
 ///
-/// Cost: three passes over the kept elements.
+/// Cost: two passes over the kept elements, and one over the result.
 ///
 ///     xt::xarray<float> dx = xmask::masked_max_gradient(hidden, xmask::unsqueeze(m, -1), dpooled, 1);    // of max pooling
 inline constexpr reduction_gradient<detail::max_formula> masked_max_gradient("masked_max_gradient");
@@ -28008,7 +28057,7 @@ inline constexpr reduction_gradient<detail::max_formula> masked_max_gradient("ma
 /// @throws std::invalid_argument where a shape does not fit, std::out_of_range for an axis that x
 ///    does not have.
 ///
-/// Cost: three passes over the kept elements.
+/// Cost: two passes over the kept elements, and one over the result.
 ///
 ///     xt::xarray<float> dx = xmask::masked_min_gradient(x, m, upstream, -1);
 ///     // 0 1 0 0

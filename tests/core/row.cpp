@@ -113,6 +113,21 @@ TEST_CASE("operands broadcast to the shape that is walked", "[row]") {
     }
 }
 
+TEST_CASE("rows of one repeated element may take turns", "[row]") {
+    xt::xarray<float> x = xt::ones<float>({2, 1});
+    x(1, 0) = 2.f;
+    const auto rows = detail::make_operand<float>(x, extents{2, 100});
+    auto first = rows.row(0);
+    auto second = rows.row(1);
+    for (const std::size_t c : {std::size_t(0), std::size_t(64), std::size_t(3)}) {
+        REQUIRE(first.block(c, 7, 0x7f).at(6) == 1.f);
+        REQUIRE(second.block(c, 36, ~xmask::word_t(0)).at(35) == 2.f);
+        REQUIRE(second.block(c, 7, 0x7f).at(0) == 2.f);
+    }
+    auto copy = rows;
+    REQUIRE(copy.row(1).block(0, 64, 1).at(63) == 2.f);
+}
+
 TEST_CASE("elements are brought to the type that is asked for", "[row]") {
     const extents shape = {3, 67};
     const auto x = oracle::random<std::int16_t>(shape, 2);

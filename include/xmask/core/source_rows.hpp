@@ -36,12 +36,29 @@ concept operand_rows = requires(const R& rows, row_t<R>& row, std::size_t n) {
     row.block(n, n, word_t());
 };
 
+/// Room for the elements of a block that are not contiguous.
+template <class T>
+struct gathered_elements : block_buffer<T> {
+    gathered_elements() noexcept {}
+
+    gathered_elements(const gathered_elements& /*other*/) noexcept : block_buffer<T>() {}
+
+    gathered_elements& operator=(const gathered_elements& /*other*/) noexcept {
+        repeated = nullptr;
+        return *this;
+    }
+
+    /// The one element that fills all of the room, or null.
+    const T* repeated = nullptr;
+};
+
 /// One row of elements in memory at a constant stride. Contiguous rows are read in place. Other
-/// rows are gathered into a buffer that all rows of an operand share.
+/// rows are gathered into a buffer that all rows of an operand share. A row of one repeated element
+/// fills the buffer once.
 template <class T>
 class memory_row {
 public:
-    memory_row(const T* row, std::ptrdiff_t stride, T* buffer) noexcept
+    memory_row(const T* row, std::ptrdiff_t stride, gathered_elements<T>* buffer) noexcept
         : m_row(row), m_stride(stride), m_buffer(buffer) {}
 
     XMASK_INLINE memory_block<T> block(
@@ -50,8 +67,10 @@ public:
         if (m_stride == 1) [[likely]] {
             return memory_block<T>(m_row + c);
         }
-        gather(m_buffer, m_row + static_cast<std::ptrdiff_t>(c) * m_stride, m_stride, count);
-        return memory_block<T>(m_buffer);
+        if (m_buffer->repeated != m_row) {
+            gather(*m_buffer, m_row + static_cast<std::ptrdiff_t>(c) * m_stride, m_stride, count);
+        }
+        return memory_block<T>(m_buffer->values);
     }
 
     /// The elements where they are contiguous, otherwise null.
@@ -62,20 +81,21 @@ public:
 private:
     // Not inlined, so that loops over contiguous rows keep no registers for it.
     [[gnu::noinline]] static void gather(
-        T* to, const T* from, std::ptrdiff_t stride, std::size_t count
+        gathered_elements<T>& to, const T* from, std::ptrdiff_t stride, std::size_t count
     ) noexcept {
         if (stride == 0) {
-            std::fill_n(to, count, *from);
+            std::fill_n(to.values, word_columns, *from);
+            to.repeated = from;
             return;
         }
         for (std::size_t k = 0; k < count; ++k) {
-            to[k] = from[static_cast<std::ptrdiff_t>(k) * stride];
+            to.values[k] = from[static_cast<std::ptrdiff_t>(k) * stride];
         }
     }
 
     const T* m_row;
     std::ptrdiff_t m_stride;
-    T* m_buffer;
+    gathered_elements<T>* m_buffer;
 };
 
 /// The rows of a tensor or view in memory.
@@ -93,7 +113,7 @@ public:
     }
 
     XMASK_INLINE memory_row<T> row(std::size_t r) const noexcept {
-        return {m_data + m_offsets(r), m_stride, m_buffer.values};
+        return {m_data + m_offsets(r), m_stride, &m_buffer};
     }
 
 private:
@@ -110,7 +130,7 @@ private:
     const T* m_data;
     row_offsets m_offsets;
     std::ptrdiff_t m_stride;
-    mutable block_buffer<T> m_buffer;
+    mutable gathered_elements<T> m_buffer;
 };
 
 /// One value for every column of every row.

@@ -9,7 +9,9 @@
 
 #include "../core/axes.hpp"
 #include "../core/simd.hpp"
+#include "../masks/count_along.hpp"
 #include "extreme_fold.hpp"
+#include "extreme_ties.hpp"
 #include "fold.hpp"
 #include "fold_axes.hpp"
 #include "gradient.hpp"
@@ -108,34 +110,6 @@ row_offsets reduced_positions(const S& shape, const kept_axes& axes) {
     return row_offsets(shape, shape, strides);
 }
 
-/// 1 where x is the extreme, else 0.
-struct equal_to_extreme {
-    template <class A>
-    A operator()(const A& x, const A& extreme) const {
-        return x == extreme ? A(1) : A(0);
-    }
-
-    template <class B>
-    XMASK_INLINE B simd_apply(const B& x, const B& extreme) const {
-        using lane = typename B::value_type;
-        return xsimd::select(x == extreme, B(lane(1)), B(lane(0)));
-    }
-};
-
-/// a where x is the extreme, else 0. Of NaN as the extreme, a everywhere.
-struct share_of_extreme {
-    template <class A>
-    A operator()(const A& x, const A& extreme, const A& a) const {
-        return x < extreme || x > extreme ? A(0) : a;
-    }
-
-    template <class B>
-    XMASK_INLINE B simd_apply(const B& x, const B& extreme, const B& a) const {
-        const B zero(typename B::value_type(0));
-        return xsimd::select((x < extreme) | (x > extreme), zero, a);
-    }
-};
-
 template <extreme Which>
 struct extreme_formula : plain_arguments {
     template <class X, class M, reduced_axes Axes>
@@ -156,15 +130,14 @@ struct extreme_formula : plain_arguments {
         const auto best = fold_elements<element>(
             function, extreme_fold<element, Which>(), x, m, axes, reduce_options{std::nullopt, true}
         );
-        const auto tie = lazy_function(equal_to_extreme(), x, best);
-        const auto ties =
-            fold_elements<element>(function, sum_fold<element>(), tie, m, axes, reduce_options());
+        const auto ties = kept_ties<element>(x, m, best);
+        const auto counts = count_along(x.shape(), ties, axes);
         const auto share = at_positions<element>(axes, [&](std::size_t i) {
             return is_nan(best.data()[i]) ? best.data()[i]
-                   : ties.data()[i] == 0  ? element(0)
-                                          : u.data()[i] / ties.data()[i];
+                   : counts[i] == 0       ? element(0)
+                                          : u.data()[i] / static_cast<element>(counts[i]);
         });
-        return fill_kept<element>(x.shape(), lazy_function(share_of_extreme(), x, best, share), m);
+        return fill_kept<element>(x.shape(), share, ties);
     }
 };
 
@@ -293,7 +266,7 @@ inline constexpr reduction<detail::place_formula<detail::extreme::smallest>> mas
 /// @throws std::invalid_argument where a shape does not fit, std::out_of_range for an axis that x
 ///    does not have.
 ///
-/// Cost: three passes over the kept elements.
+/// Cost: two passes over the kept elements, and one over the result.
 ///
 ///     xt::xarray<float> dx = xmask::masked_max_gradient(hidden, xmask::unsqueeze(m, -1), dpooled, 1);    // of max pooling
 inline constexpr reduction_gradient<detail::max_formula> masked_max_gradient("masked_max_gradient");
@@ -312,7 +285,7 @@ inline constexpr reduction_gradient<detail::max_formula> masked_max_gradient("ma
 /// @throws std::invalid_argument where a shape does not fit, std::out_of_range for an axis that x
 ///    does not have.
 ///
-/// Cost: three passes over the kept elements.
+/// Cost: two passes over the kept elements, and one over the result.
 ///
 ///     xt::xarray<float> dx = xmask::masked_min_gradient(x, m, upstream, -1);
 ///     // 0 1 0 0
