@@ -8783,8 +8783,8 @@ public:
 
 private:
     /// Writes 64 columns: register i is read(i) where it is kept.
-    template <class Read>
-    XMASK_INLINE void choose(std::size_t c, const lane_word<T>& kept, Read&& read) {
+    template <class Kept, class Read>
+    XMASK_INLINE void choose(std::size_t c, const Kept& kept, Read&& read) {
         T* const to = m_to.at(c);
         const auto other = m_other.block(c, whole_word(), ~word_t(0));
         for_each_register<T>(whole_word(), [&](std::size_t k, auto /*full*/) XMASK_INLINE_LAMBDA {
