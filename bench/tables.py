@@ -3,8 +3,8 @@
 
     bench/tables.py AVX512 [AVX2]    the files that bench-report's output was saved to
 
-A table stands between the lines <!-- speed --> and <!-- end of speed -->. Numbers are copied from the reports, and so
-are the processor, the compiler and the flags. Fails where a report lacks a row.
+A table stands between two lines such as <!-- speed --> and <!-- end of speed -->. Numbers are copied from the reports,
+and so are the processor, the compiler and the flags. Fails where a report lacks a row.
 """
 
 import os
@@ -35,18 +35,23 @@ NAME, WIDTHS = 58, (9, 8, 9, 9, 9)
 
 
 class Report:
-    """The rows of a saved report: name to (time, over a copy, xtensor, by hand, libtorch), and its facts."""
+    """The rows of a saved report: name to (time, over a copy, xtensor, by hand, libtorch), its facts, and its targets:
+    work to (the most, the worst row, the unit)."""
 
     def __init__(self, path):
         self.path = path
         self.rows = {}
         self.facts = {}
+        self.targets = {}
         with open(path, encoding="utf-8") as file:
             for line in file:
                 line = line.split("  copy is ")[0]  # the unit, where it is another
                 fact = re.match(r"(processor|compiler|flags|libtorch): (.*)", line)
+                target = re.match(r"(met|MISSED) +(.*?) +(\S+) +(\S+)  of (.*)", line)
                 if fact:
                     self.facts[fact[1]] = fact[2].strip()
+                elif target:
+                    self.targets[target[2]] = (target[3], target[4], target[5].strip())
                 elif len(line) > NAME and line[:NAME].strip() and line[NAME] == " ":
                     cells, at = [], NAME
                     for width in WIDTHS:
@@ -92,14 +97,28 @@ def long(reports):
     return table(head + ["xtensor", "libtorch"], rows) + ["", conditions(reports)]
 
 
-def rewrite(path, lines):
+def owed(reports):
+    rows = []
+    for work, (_, _, unit) in reports[0].targets.items():
+        row = [work, unit]
+        for report in reports:
+            most, worst, _ = report.targets[work]
+            row += [most, worst if float(worst) <= float(most) else f"**{worst}**"]
+        rows.append(row)
+    head = ["work", "in multiples of"]
+    for _, name in zip(reports, ("AVX-512", "AVX2")):
+        head += [f"{name}: at most", "worst row"]
+    return table(head, rows)
+
+
+def rewrite(path, name, lines):
     path = os.path.join(ROOT, path)
     with open(path, encoding="utf-8") as file:
         text = file.read()
-    between = re.compile(r"<!-- speed -->\n.*?<!-- end of speed -->", re.S)
+    between = re.compile(rf"<!-- {name} -->\n.*?<!-- end of {name} -->", re.S)
     if not between.search(text):
-        sys.exit(f"{path} has no <!-- speed -->")
-    new = "<!-- speed -->\n\n" + "\n".join(lines) + "\n\n<!-- end of speed -->"
+        sys.exit(f"{path} has no <!-- {name} -->")
+    new = f"<!-- {name} -->\n\n" + "\n".join(lines) + f"\n\n<!-- end of {name} -->"
     with open(path, "w", encoding="utf-8") as file:
         file.write(between.sub(lambda _: new, text))
 
@@ -108,8 +127,9 @@ def main(paths):
     if not 1 <= len(paths) <= 2:
         sys.exit(__doc__)
     reports = [Report(path) for path in paths]
-    rewrite("README.md", short(reports))
-    rewrite("docs/performance.md", long(reports))
+    rewrite("README.md", "speed", short(reports))
+    rewrite("docs/performance.md", "speed", long(reports))
+    rewrite("docs/performance.md", "targets", owed(reports))
 
 
 if __name__ == "__main__":
