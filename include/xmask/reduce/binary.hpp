@@ -19,6 +19,16 @@
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
+/// -|x|, by the sign bit alone.
+template <class V>
+XMASK_INLINE V negative_absolute(const V& x) {
+    if constexpr (std::is_arithmetic_v<V>) {
+        return -xsimd::abs(x);
+    } else {
+        return x | V(-0.f);
+    }
+}
+
 /// The parts of losses of a logit x, computed without overflow or cancellation.
 template <class V>
 struct logistic {
@@ -30,7 +40,7 @@ struct logistic {
     XMASK_INLINE explicit logistic(const V& x) {
         const V zero(0);
         const V one(1);
-        const V small = exp_nonpositive(V(-xsimd::abs(x)));
+        const V small = exp_nonpositive(negative_absolute(x));
         const V likely = one / (one + small);
         const V unlikely = small * likely;
         const auto positive = x > zero;
