@@ -8932,7 +8932,11 @@ auto masked_fill(X&& x, M&& m, const T& value) {
 /// @param value  a number, converted to the element type of x
 /// @throws std::invalid_argument  where the mask does not broadcast into x; x is unchanged then
 ///
-///     xmask::masked_fill_inplace(scores, xmask::keep_lengths(lengths, n), -1e9f);
+///     xt::xtensor<float, 2> a = {{1, 2, 3}, {4, 5, 6}};
+///     xmask::masked_fill_inplace(a, xmask::keep_lengths({3, 1}, 3), -1);
+///     a;
+///     // 1, 2, 3
+///     // 4, -1, -1
 template <class X, class M, class T>
 void masked_fill_inplace(X&& x, const M& m, const T& value) {
     if constexpr (detail::require_all<detail::require_tensor_target<X>, detail::require_mask<M>>(
@@ -8980,8 +8984,12 @@ using require_replacement = replacement_expected<expression<Y> && !mask_expressi
 /// @returns  a lazy expression of the shape and element type of x
 /// @throws std::invalid_argument  where the mask or y does not broadcast into x
 ///
-///     xt::noalias(y) = xmask::masked_replace(x, xmask::keep_finite(x), z);
-///     xt::noalias(y) = xmask::masked_replace(x, xmask::keep_lengths(lengths, n), 0.5f * y);
+///     xt::xtensor<float, 2> a = {{1, 2, 3}, {4, 5, 6}};
+///     xt::xtensor<float, 2> b = {{10, 20, 30}, {40, 50, 60}};
+///     auto m = xmask::keep_lengths({3, 1}, 3);
+///     xt::xtensor<float, 2> c = xmask::masked_replace(a, m, 0.5f * b);
+///     // 1, 2, 3
+///     // 4, 25, 30
 template <class X, class M, class Y>
 auto masked_replace(X&& x, M&& m, Y&& y) {
     if constexpr (detail::require_all<
@@ -10494,8 +10502,10 @@ using require_factor = require_all<
 /// @returns  a lazy expression of the shape and element type of x
 /// @throws std::invalid_argument  where m does not broadcast into x
 ///
-///     xt::noalias(y) = xmask::multiply(weights, xmask::keep_above(weights, 0.1f));    // pruned
-///     xt::noalias(y) = xmask::multiply(x, gate);                                      // gated
+///     xt::xtensor<float, 1> a = {3, -1, 2};
+///     xt::xtensor<float, 1> pruned = xmask::multiply(a, xmask::keep_above(a, 2));    // 3, 0, 0
+///     xt::xtensor<float, 1> gates = {0.5f, 1, 0};
+///     xt::xtensor<float, 1> gated = xmask::multiply(a, gates);    // 1.5, -1, 0
 template <class X, class M>
 auto multiply(X&& x, M&& m) {
     if constexpr (detail::require_all<detail::require_tensor<X>, detail::require_factor<X, M>>()) {
@@ -11642,6 +11652,7 @@ private:
 /// gives it in longer ones.
 ///
 ///     auto m = xmask::keep_random_k({64, 4096}, 1024, 42);    // prunes three weights out of four in each row
+///     std::size_t kept = xmask::count_kept(m);    // 65536
 ///
 /// @param shape the mask's shape: a number (one axis), a container of extents, or a list in braces.
 /// @param k number of kept elements, at most the length of a row.
@@ -11674,7 +11685,8 @@ auto keep_random_k(const S& shape, std::size_t k, std::uint64_t seed) {
 /// among them. With the same seed a smaller fraction keeps a subset of a larger one. All subsets
 /// are equally likely, as those of keep_random_k.
 ///
-///     auto m = xmask::keep_random_fraction(weights.shape(), 0.1, 42);    // prunes nine weights out of ten
+///     auto m = xmask::keep_random_fraction({300, 200}, 0.1, 42);    // prunes nine of ten weights
+///     std::size_t kept = xmask::count_kept(m);    // 6000
 ///
 /// @param shape the mask's shape: a number (one axis), a container of extents, or a list in braces.
 /// @param fraction share of kept elements, 0 to 1, to the nearest number of elements.
@@ -11866,6 +11878,7 @@ namespace xmask::inline XMASK_ABI {
 ///     xmask::random_length always = 10;
 ///     auto between = xmask::random_length::uniform(1, 10);
 ///     auto spanbert = xmask::random_length::geometric(0.2, 10);
+///     between.mean();    // 5.5
 class random_length {
 public:
     /// A fixed length.
@@ -16047,7 +16060,11 @@ auto keep_n_of_m(X&& x, std::size_t n, std::size_t m) {
 /// @throws std::out_of_range for an axis that x does not have.
 /// @throws std::invalid_argument for n beyond m, or an extent that is not a multiple of m.
 ///
-///     auto m = xmask::keep_n_of_m<xmask::size_by::magnitude>(weights, 1, 3, 0);    // 1 of 3 down the columns
+///     xt::xtensor<float, 2> w = {{1, -5}, {-4, 2}, {3, 3}};
+///     auto m = xmask::keep_n_of_m<xmask::size_by::magnitude>(w, 1, 3, 0);    // down the columns
+///     // 0 1
+///     // 1 0
+///     // 0 0
 template <size_by By = size_by::value, class X>
 auto keep_n_of_m(X&& x, std::size_t n, std::size_t m, std::ptrdiff_t axis) {
     if constexpr (detail::require_numbers<X>()) {
@@ -22256,8 +22273,10 @@ namespace xmask::inline XMASK_ABI {
 /// A number of a loss. It is read as a function, as means are: `l.sum()`; and, shorter, as a number:
 /// `l.sum`.
 ///
-///     xmask::loss l = xmask::masked_mse(x, y, m);
-///     double root = std::sqrt(l.sum() / l.weight());
+///     xt::xtensor<float, 1> a = {1, 2, 3};
+///     xt::xtensor<float, 1> b = {4, 2, 9};
+///     xmask::loss l = xmask::masked_mse(a, b, xmask::keep_indices({0, 1}, 3));
+///     double root = std::sqrt(l.sum() / l.weight());    // 2.12132
 class loss_number {
 public:
     /// A number.
@@ -22301,10 +22320,13 @@ private:
 /// Without weights, weight and count are equal. Losses of parts (micro-batches, ranks) add up to
 /// the loss of the whole. In memory, a loss is three doubles: sum, weight, count.
 ///
+///     xt::xtensor<float, 1> a = {1, 2, 3};
+///     xt::xtensor<float, 1> b = {3, 2, 9};
 ///     xmask::loss total;
-///     total += xmask::masked_mse(x, y, m);
-///     total += xmask::masked_mse(y, z, xmask::keep_above(z, 1));
-///     double mean = total.mean();    // over all kept elements, not a mean of means
+///     total += xmask::masked_mse(a, b, xmask::keep_indices({0}, 3));
+///     total += xmask::masked_mse(a, b, xmask::keep_all(3));
+///     double mean = total.mean();    // 11
+///     // Over all kept elements, not a mean of means.
 struct loss {
     loss_number sum;    ///< sum(): the sum of the losses of kept elements, times their weights
     loss_number weight; ///< weight(): the sum of their weights; without weights, their number
@@ -22339,8 +22361,12 @@ struct loss {
     /// @returns      the mean
     /// @throws std::domain_error  where the count is 0 and `empty` is when_empty::raise
     ///
-    ///     xmask::loss l = xmask::masked_mse(x, y, xmask::weighted(m, weights));
-    ///     double mean = l.mean_by_count();
+    ///     xt::xtensor<float, 1> a = {1, 2, 3};
+    ///     xt::xtensor<float, 1> b = {3, 2, 9};
+    ///     xt::xtensor<float, 1> w = {1, 2, 3};
+    ///     auto m = xmask::keep_indices({0, 1}, 3);
+    ///     xmask::loss l = xmask::masked_mse(a, b, xmask::weighted(m, w));
+    ///     double mean = l.mean_by_count();    // 2
     [[nodiscard]] double mean_by_count(when_empty empty = when_empty::nan) const {
         return count() != 0 ? sum() / count()
                             : detail::when_nothing_kept<double>("loss::mean_by_count", empty);
@@ -22426,8 +22452,11 @@ struct mean_gradient {
 /// @param container  a tensor or view, not const, that receives the gradient; held by reference
 /// @returns          the last argument of a loss, or of masked_loss
 ///
-///     xmask::loss l = xmask::masked_mse(prediction, target, m, xmask::of_mean(gradient));
-///     prediction -= 0.1f * gradient;    // a step of training, however much is kept
+///     xt::xtensor<float, 1> a = {1, 2, 3};
+///     xt::xtensor<float, 1> b = {3, 2, 9};
+///     xt::xtensor<float, 1> da;
+///     xmask::masked_mse(a, b, xmask::keep_indices({0, 1}, 3), xmask::of_mean(da));
+///     da;    // -2, 0, 0
 template <class E>
     requires expression<E>
 mean_gradient<E> of_mean(E& container) noexcept {
@@ -23975,10 +24004,14 @@ namespace xmask::inline XMASK_ABI {
 ///
 /// All losses are called alike, and the last two arguments may be left out:
 ///
-///     xmask::masked_huber(p, t, m);
-///     xmask::masked_huber(p, t, m, {.delta = 0.5});
-///     xmask::masked_huber(p, t, m, gradient);
-///     xmask::masked_huber(p, t, m, {.delta = 0.5}, gradient);
+///     xt::xtensor<float, 1> a = {1, 2, 3};
+///     xt::xtensor<float, 1> b = {3, 2, 9};
+///     auto m = xmask::keep_indices({0, 1}, 3);
+///     xmask::masked_huber(a, b, m).sum();                    // 1.5
+///     xmask::masked_huber(a, b, m, {.delta = 0.5}).sum();    // 0.875
+///     xt::xtensor<float, 1> da;
+///     xmask::masked_huber(a, b, m, {.delta = 0.5}, da);
+///     da;    // -0.5, 0, 0
 ///
 /// The gradient has the shape of the prediction, and is 0 where the mask drops. It is the gradient
 /// of the sum; of_mean(tensor) asks for that of the mean. Losses are computed in the type of the
@@ -24040,8 +24073,13 @@ public:
     /// @returns  a lazy expression of the shape of the prediction
     /// @throws std::invalid_argument  where shapes or options do not fit
     ///
-    ///     xt::xarray<float> losses = xmask::masked_mse.each(p, t, m);
-    ///     xt::xarray<float> of_rows = xmask::masked_mean(xmask::masked_huber.each(p, t, m, {.delta = 0.5}), m, -1);
+    ///     xt::xtensor<float, 2> a = {{1, 2, 3}, {4, 5, 6}};
+    ///     xt::xtensor<float, 2> b = {{3, 2, 9}, {4, 6, 8}};
+    ///     auto m = xmask::keep_lengths({2, 3}, 3);
+    ///     xt::xarray<float> losses = xmask::masked_mse.each(a, b, m);
+    ///     // 4, 0, 0
+    ///     // 0, 1, 4
+    ///     xt::xarray<float> of_rows = xmask::masked_mean(losses, m, -1);    // 2, 1.66667
     template <class P, class Q, class M>
     auto each(P&& prediction, Q&& target, M&& m, const F& options = {}) const {
         if constexpr (detail::require_element_loss<F, P, Q, M>()) {
@@ -25985,7 +26023,11 @@ public:
     /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
     /// @throws std::out_of_range  where the target of a kept position is outside of the classes
     ///
-    ///     xt::xarray<float> losses = xmask::masked_cross_entropy.each(logits, classes, m);
+    ///     xt::xtensor<float, 2> scores = {{0, 0}, {1, 1}, {2, 2}};
+    ///     xt::xtensor<int, 1> right = {0, 1, 0};
+    ///     auto m = xmask::keep_indices({0, 1}, 3);
+    ///     xt::xarray<float> losses = xmask::masked_cross_entropy.each(scores, right, m);
+    ///     // 0.693147, 0.693147, 0
     template <class P, class Q, class M>
     auto each(const P& prediction, const Q& target, const M& m, const Options& options = {}) const {
         if constexpr (fits<P, Q, M, detail::no_gradient>()) {
@@ -27605,7 +27647,7 @@ private:
 /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
 ///
 ///     xmask::loss l = xmask::masked_kl_div(log_p, share, xmask::unsqueeze(m, -1));
-///     double batch_mean = l.sum() / static_cast<double>(xmask::count_kept(m));
+///     double batch_mean = l.sum() / static_cast<double>(xmask::count_kept(m));    // 0
 inline constexpr element_loss<kl_div_loss> masked_kl_div("masked_kl_div");
 
 /// Gives the negative log-likelihood of counts under a Poisson distribution, summed over the kept
@@ -28050,7 +28092,11 @@ inline constexpr reduction<detail::place_formula<detail::extreme::smallest>> mas
 ///
 /// Cost: two passes over the kept elements, and one over the result.
 ///
-///     xt::xarray<float> dx = xmask::masked_max_gradient(hidden, xmask::unsqueeze(m, -1), dpooled, 1);    // of max pooling
+///     xt::xtensor<float, 2> a = {{1, 3, 9}, {2, 2, 0}};
+///     xt::xtensor<float, 1> up = {1, 3};
+///     xt::xarray<float> da = xmask::masked_max_gradient(a, xmask::keep_lengths({2, 3}, 3), up, 1);
+///     // 0, 1, 0
+///     // 1.5, 1.5, 0
 inline constexpr reduction_gradient<detail::max_formula> masked_max_gradient("masked_max_gradient");
 
 /// The gradient of the sum of `upstream` times masked_min(x, m, axes) by x: u at the smallest
@@ -28728,7 +28774,12 @@ inline constexpr reduction<detail::logsumexp_formula> masked_logsumexp("masked_l
 ///
 /// Cost: three passes over the kept elements.
 ///
-///     xt::xarray<float> dx = xmask::masked_logsumexp_gradient(scores, m, upstream, -1);
+///     xt::xtensor<float, 2> a = {{0, 0, 5}, {1, 1, 1}};
+///     xt::xtensor<float, 1> up = {1, 3};
+///     auto m = xmask::keep_lengths({2, 3}, 3);
+///     xt::xarray<float> da = xmask::masked_logsumexp_gradient(a, m, up, -1);
+///     // 0.5, 0.5, 0
+///     // 1, 1, 1
 inline constexpr reduction_gradient<detail::logsumexp_formula> masked_logsumexp_gradient(
     "masked_logsumexp_gradient"
 );
@@ -29478,8 +29529,14 @@ inline constexpr reduction<detail::std_formula> masked_std("masked_std");
 ///
 /// Cost: two passes over the kept elements.
 ///
-///     auto [mean, var] = xmask::masked_mean_var(x, m);
-///     auto [means, vars] = xmask::masked_mean_var(x, m, {0, 1}, {.correction = 0});
+///     xt::xtensor<float, 2> a = {{1, 3, 9}, {2, 6, 10}};
+///     auto m = xmask::keep_lengths({2, 3}, 3);
+///     auto [mean, var] = xmask::masked_mean_var(a, m);
+///     mean;    // 4.4
+///     var;     // 13.3
+///     auto [means, vars] = xmask::masked_mean_var(a, m, 1, {.correction = 0});
+///     means;    // 2, 6
+///     vars;     // 1, 10.6667
 inline constexpr reduction<detail::mean_var_formula> masked_mean_var("masked_mean_var");
 
 /// The gradient of the sum of `upstream` times masked_var(x, m, axes, options) by x: 2 u (x - mean)
@@ -29563,9 +29620,12 @@ struct mse_loss {
 /// @returns  the sum over the kept elements, its weight and their count
 /// @throws std::invalid_argument  where shapes do not fit; nothing is written then
 ///
-///     xmask::loss l = xmask::masked_mse(prediction, target, xmask::keep_lengths(lengths, n));
-///     double mean = l.mean();
-///     xmask::masked_mse(prediction, target, m, gradient);
+///     xt::xtensor<float, 1> a = {1, 2, 3};
+///     xt::xtensor<float, 1> b = {3, 2, 9};
+///     xt::xtensor<float, 1> da;
+///     xmask::loss l = xmask::masked_mse(a, b, xmask::keep_indices({0, 1}, 3), da);
+///     double mean = l.mean();    // 2
+///     da;                        // -4, 0, 0
 inline constexpr element_loss<mse_loss> masked_mse("masked_mse");
 } // namespace xmask::inline XMASK_ABI
 
@@ -31069,7 +31129,11 @@ void masked_normalize_inplace(
 ///
 /// x is read three times, while in the cache.
 ///
-///     xt::xtensor<float, 2> dx = xmask::masked_normalize_gradient(x, m, dy);
+///     xt::xtensor<float, 1> a = {3, 4, 9};
+///     xt::xtensor<float, 1> up = {1, 0, 0};
+///     auto m = xmask::keep_indices({0, 1}, 3);
+///     xt::xtensor<float, 1> da = xmask::masked_normalize_gradient(a, m, up);
+///     // 0.128, -0.096, 0
 template <class X, class M, class G>
 auto masked_normalize_gradient(
     X&& x, M&& m, G&& upstream, std::ptrdiff_t axis = -1, const normalize_options& options = {}

@@ -47,7 +47,11 @@ auto masked_fill(X&& x, M&& m, const T& value) {
 /// @param value  a number, converted to the element type of x
 /// @throws std::invalid_argument  where the mask does not broadcast into x; x is unchanged then
 ///
-///     xmask::masked_fill_inplace(scores, xmask::keep_lengths(lengths, n), -1e9f);
+///     xt::xtensor<float, 2> a = {{1, 2, 3}, {4, 5, 6}};
+///     xmask::masked_fill_inplace(a, xmask::keep_lengths({3, 1}, 3), -1);
+///     a;
+///     // 1, 2, 3
+///     // 4, -1, -1
 template <class X, class M, class T>
 void masked_fill_inplace(X&& x, const M& m, const T& value) {
     if constexpr (detail::require_all<detail::require_tensor_target<X>, detail::require_mask<M>>(

@@ -41,8 +41,12 @@ using require_replacement = replacement_expected<expression<Y> && !mask_expressi
 /// @returns  a lazy expression of the shape and element type of x
 /// @throws std::invalid_argument  where the mask or y does not broadcast into x
 ///
-///     xt::noalias(y) = xmask::masked_replace(x, xmask::keep_finite(x), z);
-///     xt::noalias(y) = xmask::masked_replace(x, xmask::keep_lengths(lengths, n), 0.5f * y);
+///     xt::xtensor<float, 2> a = {{1, 2, 3}, {4, 5, 6}};
+///     xt::xtensor<float, 2> b = {{10, 20, 30}, {40, 50, 60}};
+///     auto m = xmask::keep_lengths({3, 1}, 3);
+///     xt::xtensor<float, 2> c = xmask::masked_replace(a, m, 0.5f * b);
+///     // 1, 2, 3
+///     // 4, 25, 30
 template <class X, class M, class Y>
 auto masked_replace(X&& x, M&& m, Y&& y) {
     if constexpr (detail::require_all<

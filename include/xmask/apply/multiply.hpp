@@ -106,8 +106,10 @@ using require_factor = require_all<
 /// @returns  a lazy expression of the shape and element type of x
 /// @throws std::invalid_argument  where m does not broadcast into x
 ///
-///     xt::noalias(y) = xmask::multiply(weights, xmask::keep_above(weights, 0.1f));    // pruned
-///     xt::noalias(y) = xmask::multiply(x, gate);                                      // gated
+///     xt::xtensor<float, 1> a = {3, -1, 2};
+///     xt::xtensor<float, 1> pruned = xmask::multiply(a, xmask::keep_above(a, 2));    // 3, 0, 0
+///     xt::xtensor<float, 1> gates = {0.5f, 1, 0};
+///     xt::xtensor<float, 1> gated = xmask::multiply(a, gates);    // 1.5, -1, 0
 template <class X, class M>
 auto multiply(X&& x, M&& m) {
     if constexpr (detail::require_all<detail::require_tensor<X>, detail::require_factor<X, M>>()) {

@@ -195,6 +195,7 @@ auto masked_attention(
 ///
 ///     xt::xtensor<float, 3> dq, dk, dv;
 ///     xmask::masked_attention_gradient(query, key, value, xmask::keep_causal(n, n), hidden, dq, dk, dv);
+///     xt::sum(dv)();    // 60
 ///
 /// @param query as for masked_attention, of shape (..., q, features).
 /// @param key as for masked_attention, of shape (..., k, features).

@@ -149,7 +149,11 @@ auto keep_n_of_m(X&& x, std::size_t n, std::size_t m) {
 /// @throws std::out_of_range for an axis that x does not have.
 /// @throws std::invalid_argument for n beyond m, or an extent that is not a multiple of m.
 ///
-///     auto m = xmask::keep_n_of_m<xmask::size_by::magnitude>(weights, 1, 3, 0);    // 1 of 3 down the columns
+///     xt::xtensor<float, 2> w = {{1, -5}, {-4, 2}, {3, 3}};
+///     auto m = xmask::keep_n_of_m<xmask::size_by::magnitude>(w, 1, 3, 0);    // down the columns
+///     // 0 1
+///     // 1 0
+///     // 0 0
 template <size_by By = size_by::value, class X>
 auto keep_n_of_m(X&& x, std::size_t n, std::size_t m, std::ptrdiff_t axis) {
     if constexpr (detail::require_numbers<X>()) {

@@ -25,6 +25,7 @@ namespace xmask::inline XMASK_ABI {
 ///     xmask::random_length always = 10;
 ///     auto between = xmask::random_length::uniform(1, 10);
 ///     auto spanbert = xmask::random_length::geometric(0.2, 10);
+///     between.mean();    // 5.5
 class random_length {
 public:
     /// A fixed length.

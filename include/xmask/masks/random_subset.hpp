@@ -327,6 +327,7 @@ private:
 /// gives it in longer ones.
 ///
 ///     auto m = xmask::keep_random_k({64, 4096}, 1024, 42);    // prunes three weights out of four in each row
+///     std::size_t kept = xmask::count_kept(m);    // 65536
 ///
 /// @param shape the mask's shape: a number (one axis), a container of extents, or a list in braces.
 /// @param k number of kept elements, at most the length of a row.
@@ -359,7 +360,8 @@ auto keep_random_k(const S& shape, std::size_t k, std::uint64_t seed) {
 /// among them. With the same seed a smaller fraction keeps a subset of a larger one. All subsets
 /// are equally likely, as those of keep_random_k.
 ///
-///     auto m = xmask::keep_random_fraction(weights.shape(), 0.1, 42);    // prunes nine weights out of ten
+///     auto m = xmask::keep_random_fraction({300, 200}, 0.1, 42);    // prunes nine of ten weights
+///     std::size_t kept = xmask::count_kept(m);    // 6000
 ///
 /// @param shape the mask's shape: a number (one axis), a container of extents, or a list in braces.
 /// @param fraction share of kept elements, 0 to 1, to the nearest number of elements.

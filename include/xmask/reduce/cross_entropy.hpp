@@ -63,7 +63,11 @@ public:
     /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
     /// @throws std::out_of_range  where the target of a kept position is outside of the classes
     ///
-    ///     xt::xarray<float> losses = xmask::masked_cross_entropy.each(logits, classes, m);
+    ///     xt::xtensor<float, 2> scores = {{0, 0}, {1, 1}, {2, 2}};
+    ///     xt::xtensor<int, 1> right = {0, 1, 0};
+    ///     auto m = xmask::keep_indices({0, 1}, 3);
+    ///     xt::xarray<float> losses = xmask::masked_cross_entropy.each(scores, right, m);
+    ///     // 0.693147, 0.693147, 0
     template <class P, class Q, class M>
     auto each(const P& prediction, const Q& target, const M& m, const Options& options = {}) const {
         if constexpr (fits<P, Q, M, detail::no_gradient>()) {

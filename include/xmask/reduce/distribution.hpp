@@ -108,7 +108,7 @@ private:
 /// @throws std::invalid_argument  where shapes or options do not fit; nothing is written then
 ///
 ///     xmask::loss l = xmask::masked_kl_div(log_p, share, xmask::unsqueeze(m, -1));
-///     double batch_mean = l.sum() / static_cast<double>(xmask::count_kept(m));
+///     double batch_mean = l.sum() / static_cast<double>(xmask::count_kept(m));    // 0
 inline constexpr element_loss<kl_div_loss> masked_kl_div("masked_kl_div");
 
 /// Gives the negative log-likelihood of counts under a Poisson distribution, summed over the kept

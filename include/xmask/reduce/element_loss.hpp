@@ -22,10 +22,14 @@ namespace xmask::inline XMASK_ABI {
 ///
 /// All losses are called alike, and the last two arguments may be left out:
 ///
-///     xmask::masked_huber(p, t, m);
-///     xmask::masked_huber(p, t, m, {.delta = 0.5});
-///     xmask::masked_huber(p, t, m, gradient);
-///     xmask::masked_huber(p, t, m, {.delta = 0.5}, gradient);
+///     xt::xtensor<float, 1> a = {1, 2, 3};
+///     xt::xtensor<float, 1> b = {3, 2, 9};
+///     auto m = xmask::keep_indices({0, 1}, 3);
+///     xmask::masked_huber(a, b, m).sum();                    // 1.5
+///     xmask::masked_huber(a, b, m, {.delta = 0.5}).sum();    // 0.875
+///     xt::xtensor<float, 1> da;
+///     xmask::masked_huber(a, b, m, {.delta = 0.5}, da);
+///     da;    // -0.5, 0, 0
 ///
 /// The gradient has the shape of the prediction, and is 0 where the mask drops. It is the gradient
 /// of the sum; of_mean(tensor) asks for that of the mean. Losses are computed in the type of the
@@ -87,8 +91,13 @@ public:
     /// @returns  a lazy expression of the shape of the prediction
     /// @throws std::invalid_argument  where shapes or options do not fit
     ///
-    ///     xt::xarray<float> losses = xmask::masked_mse.each(p, t, m);
-    ///     xt::xarray<float> of_rows = xmask::masked_mean(xmask::masked_huber.each(p, t, m, {.delta = 0.5}), m, -1);
+    ///     xt::xtensor<float, 2> a = {{1, 2, 3}, {4, 5, 6}};
+    ///     xt::xtensor<float, 2> b = {{3, 2, 9}, {4, 6, 8}};
+    ///     auto m = xmask::keep_lengths({2, 3}, 3);
+    ///     xt::xarray<float> losses = xmask::masked_mse.each(a, b, m);
+    ///     // 4, 0, 0
+    ///     // 0, 1, 4
+    ///     xt::xarray<float> of_rows = xmask::masked_mean(losses, m, -1);    // 2, 1.66667
     template <class P, class Q, class M>
     auto each(P&& prediction, Q&& target, M&& m, const F& options = {}) const {
         if constexpr (detail::require_element_loss<F, P, Q, M>()) {

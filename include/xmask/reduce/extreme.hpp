@@ -268,7 +268,11 @@ inline constexpr reduction<detail::place_formula<detail::extreme::smallest>> mas
 ///
 /// Cost: two passes over the kept elements, and one over the result.
 ///
-///     xt::xarray<float> dx = xmask::masked_max_gradient(hidden, xmask::unsqueeze(m, -1), dpooled, 1);    // of max pooling
+///     xt::xtensor<float, 2> a = {{1, 3, 9}, {2, 2, 0}};
+///     xt::xtensor<float, 1> up = {1, 3};
+///     xt::xarray<float> da = xmask::masked_max_gradient(a, xmask::keep_lengths({2, 3}, 3), up, 1);
+///     // 0, 1, 0
+///     // 1.5, 1.5, 0
 inline constexpr reduction_gradient<detail::max_formula> masked_max_gradient("masked_max_gradient");
 
 /// The gradient of the sum of `upstream` times masked_min(x, m, axes) by x: u at the smallest

@@ -154,7 +154,12 @@ inline constexpr reduction<detail::logsumexp_formula> masked_logsumexp("masked_l
 ///
 /// Cost: three passes over the kept elements.
 ///
-///     xt::xarray<float> dx = xmask::masked_logsumexp_gradient(scores, m, upstream, -1);
+///     xt::xtensor<float, 2> a = {{0, 0, 5}, {1, 1, 1}};
+///     xt::xtensor<float, 1> up = {1, 3};
+///     auto m = xmask::keep_lengths({2, 3}, 3);
+///     xt::xarray<float> da = xmask::masked_logsumexp_gradient(a, m, up, -1);
+///     // 0.5, 0.5, 0
+///     // 1, 1, 1
 inline constexpr reduction_gradient<detail::logsumexp_formula> masked_logsumexp_gradient(
     "masked_logsumexp_gradient"
 );

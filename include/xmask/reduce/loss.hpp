@@ -16,8 +16,10 @@ namespace xmask::inline XMASK_ABI {
 /// A number of a loss. It is read as a function, as means are: `l.sum()`; and, shorter, as a number:
 /// `l.sum`.
 ///
-///     xmask::loss l = xmask::masked_mse(x, y, m);
-///     double root = std::sqrt(l.sum() / l.weight());
+///     xt::xtensor<float, 1> a = {1, 2, 3};
+///     xt::xtensor<float, 1> b = {4, 2, 9};
+///     xmask::loss l = xmask::masked_mse(a, b, xmask::keep_indices({0, 1}, 3));
+///     double root = std::sqrt(l.sum() / l.weight());    // 2.12132
 class loss_number {
 public:
     /// A number.
@@ -61,10 +63,13 @@ private:
 /// Without weights, weight and count are equal. Losses of parts (micro-batches, ranks) add up to
 /// the loss of the whole. In memory, a loss is three doubles: sum, weight, count.
 ///
+///     xt::xtensor<float, 1> a = {1, 2, 3};
+///     xt::xtensor<float, 1> b = {3, 2, 9};
 ///     xmask::loss total;
-///     total += xmask::masked_mse(x, y, m);
-///     total += xmask::masked_mse(y, z, xmask::keep_above(z, 1));
-///     double mean = total.mean();    // over all kept elements, not a mean of means
+///     total += xmask::masked_mse(a, b, xmask::keep_indices({0}, 3));
+///     total += xmask::masked_mse(a, b, xmask::keep_all(3));
+///     double mean = total.mean();    // 11
+///     // Over all kept elements, not a mean of means.
 struct loss {
     loss_number sum;    ///< sum(): the sum of the losses of kept elements, times their weights
     loss_number weight; ///< weight(): the sum of their weights; without weights, their number
@@ -99,8 +104,12 @@ struct loss {
     /// @returns      the mean
     /// @throws std::domain_error  where the count is 0 and `empty` is when_empty::raise
     ///
-    ///     xmask::loss l = xmask::masked_mse(x, y, xmask::weighted(m, weights));
-    ///     double mean = l.mean_by_count();
+    ///     xt::xtensor<float, 1> a = {1, 2, 3};
+    ///     xt::xtensor<float, 1> b = {3, 2, 9};
+    ///     xt::xtensor<float, 1> w = {1, 2, 3};
+    ///     auto m = xmask::keep_indices({0, 1}, 3);
+    ///     xmask::loss l = xmask::masked_mse(a, b, xmask::weighted(m, w));
+    ///     double mean = l.mean_by_count();    // 2
     [[nodiscard]] double mean_by_count(when_empty empty = when_empty::nan) const {
         return count() != 0 ? sum() / count()
                             : detail::when_nothing_kept<double>("loss::mean_by_count", empty);
@@ -186,8 +195,11 @@ struct mean_gradient {
 /// @param container  a tensor or view, not const, that receives the gradient; held by reference
 /// @returns          the last argument of a loss, or of masked_loss
 ///
-///     xmask::loss l = xmask::masked_mse(prediction, target, m, xmask::of_mean(gradient));
-///     prediction -= 0.1f * gradient;    // a step of training, however much is kept
+///     xt::xtensor<float, 1> a = {1, 2, 3};
+///     xt::xtensor<float, 1> b = {3, 2, 9};
+///     xt::xtensor<float, 1> da;
+///     xmask::masked_mse(a, b, xmask::keep_indices({0, 1}, 3), xmask::of_mean(da));
+///     da;    // -2, 0, 0
 template <class E>
     requires expression<E>
 mean_gradient<E> of_mean(E& container) noexcept {

@@ -155,8 +155,14 @@ inline constexpr reduction<detail::std_formula> masked_std("masked_std");
 ///
 /// Cost: two passes over the kept elements.
 ///
-///     auto [mean, var] = xmask::masked_mean_var(x, m);
-///     auto [means, vars] = xmask::masked_mean_var(x, m, {0, 1}, {.correction = 0});
+///     xt::xtensor<float, 2> a = {{1, 3, 9}, {2, 6, 10}};
+///     auto m = xmask::keep_lengths({2, 3}, 3);
+///     auto [mean, var] = xmask::masked_mean_var(a, m);
+///     mean;    // 4.4
+///     var;     // 13.3
+///     auto [means, vars] = xmask::masked_mean_var(a, m, 1, {.correction = 0});
+///     means;    // 2, 6
+///     vars;     // 1, 10.6667
 inline constexpr reduction<detail::mean_var_formula> masked_mean_var("masked_mean_var");
 
 /// The gradient of the sum of `upstream` times masked_var(x, m, axes, options) by x: 2 u (x - mean)

@@ -39,8 +39,11 @@ struct mse_loss {
 /// @returns  the sum over the kept elements, its weight and their count
 /// @throws std::invalid_argument  where shapes do not fit; nothing is written then
 ///
-///     xmask::loss l = xmask::masked_mse(prediction, target, xmask::keep_lengths(lengths, n));
-///     double mean = l.mean();
-///     xmask::masked_mse(prediction, target, m, gradient);
+///     xt::xtensor<float, 1> a = {1, 2, 3};
+///     xt::xtensor<float, 1> b = {3, 2, 9};
+///     xt::xtensor<float, 1> da;
+///     xmask::loss l = xmask::masked_mse(a, b, xmask::keep_indices({0, 1}, 3), da);
+///     double mean = l.mean();    // 2
+///     da;                        // -4, 0, 0
 inline constexpr element_loss<mse_loss> masked_mse("masked_mse");
 } // namespace xmask::inline XMASK_ABI

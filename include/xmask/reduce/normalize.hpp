@@ -262,7 +262,11 @@ void masked_normalize_inplace(
 ///
 /// x is read three times, while in the cache.
 ///
-///     xt::xtensor<float, 2> dx = xmask::masked_normalize_gradient(x, m, dy);
+///     xt::xtensor<float, 1> a = {3, 4, 9};
+///     xt::xtensor<float, 1> up = {1, 0, 0};
+///     auto m = xmask::keep_indices({0, 1}, 3);
+///     xt::xtensor<float, 1> da = xmask::masked_normalize_gradient(a, m, up);
+///     // 0.128, -0.096, 0
 template <class X, class M, class G>
 auto masked_normalize_gradient(
     X&& x, M&& m, G&& upstream, std::ptrdiff_t axis = -1, const normalize_options& options = {}
