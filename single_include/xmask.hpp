@@ -11393,10 +11393,12 @@ public:
 
     /// A bit for each of 64 numbers from `first` on: whether its place is below `limit`.
     [[nodiscard]] word_t below(std::uint64_t limit, std::uint64_t first) const noexcept {
+        const bool powers = std::has_single_bit(m_highs);
         word_t bits = 0;
         word_t inside = 0;
         for (std::size_t k = 0; k < word_columns; k += at_once) {
-            const places drawn = first_places(first + k);
+            const places drawn =
+                powers ? first_places<true>(first + k) : first_places<false>(first + k);
             bits |= below(limit, drawn) << k;
             inside |= below(m_end, drawn) << k;
         }
@@ -11459,10 +11461,24 @@ private:
         return x ^ (x >> 15);
     }
 
+    /// As the scalar next_high. `Powers` says that m_highs is a power of two, as it is where n is
+    /// one: then a shift gives the upper half of the product, and a mask the remainder.
+    template <bool Powers>
+    [[nodiscard]] XMASK_INLINE numbers
+    next_high(const numbers& high, const numbers& low, std::uint32_t key) const noexcept {
+        const numbers random = mixed(low + numbers(key));
+        if constexpr (Powers) {
+            return (high + (random >> (32 - std::countr_zero(m_highs)))) & numbers(m_highs - 1);
+        } else {
+            const numbers sum = high + upper_products(random, m_highs);
+            return xsimd::min(sum, sum - numbers(m_highs));
+        }
+    }
+
     /// Where the network brings the numbers from `first` on, in one pass.
+    template <bool Powers>
     [[nodiscard]] XMASK_INLINE places first_places(std::uint64_t first) const noexcept {
         const numbers low_bits(low_mask());
-        const numbers highs(m_highs);
         const int bits = static_cast<int>(m_bits);
         places at;
         auto from = lane_multiples<std::uint32_t>(1) +
@@ -11476,8 +11492,7 @@ private:
             for (std::size_t i = 0; i < registers; ++i) {
                 auto& high = at.high[i];
                 auto& low = at.low[i];
-                high += upper_products(mixed(low + numbers(m_keys[round])), m_highs);
-                high = xsimd::min(high, high - highs); // as next_high
+                high = next_high<Powers>(high, low, m_keys[round]);
                 low = (low + mixed(high + numbers(m_keys[round + 1]))) & low_bits;
             }
         }
