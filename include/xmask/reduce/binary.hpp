@@ -25,7 +25,7 @@ XMASK_INLINE V negative_absolute(const V& x) {
     if constexpr (std::is_arithmetic_v<V>) {
         return -xsimd::abs(x);
     } else {
-        return x | V(-0.f);
+        return x | constant<V>(-0.);
     }
 }
 
@@ -94,7 +94,7 @@ public:
         const V entropy = t * y.log_of_yes + rest * y.log_of_no;
         const V of_entropy = rest * y.yes - t * y.no;
         const V of_missed = y.yes * y.no * (rest - t);
-        const V weight = constant<V>(m_weight_of_yes) * t + constant<V>(m_weight_of_no) * rest;
+        const V weight = V(m_weight_of_yes) * t + V(m_weight_of_no) * rest;
         if (m_squares) [[likely]] {
             const V weighted = weight * missed;
             const V factor = weighted * missed;
