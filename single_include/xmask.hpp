@@ -6617,6 +6617,16 @@ XMASK_INLINE T exp_nonpositive(T x) noexcept {
     return std::exp(x);
 }
 
+/// -|x|, by the sign bit alone.
+template <class V>
+XMASK_INLINE V negative_absolute(const V& x) noexcept {
+    if constexpr (std::is_arithmetic_v<V>) {
+        return -xsimd::abs(x);
+    } else {
+        return x | constant<V>(-0.);
+    }
+}
+
 /// exp(x) of all floats, with subnormal results and infinity. The error is at most 1.3 ulp; xsimd's
 /// is infinite from 88.376 on.
 inline lanes<float> exp_of_floats(const lanes<float>& x) noexcept {
@@ -7797,7 +7807,7 @@ gate_parts<T> gate_of(T z) {
 template <class V>
     requires(!std::is_arithmetic_v<V>)
 XMASK_INLINE gate_parts<V> gate_of(const V& z) {
-    const V small = exp_nonpositive(-xsimd::abs(z));
+    const V small = exp_nonpositive(negative_absolute(z));
     const V likely = V(1) / (V(1) + small);
     const V unlikely = small * likely;
     const auto positive = z > V(0);
@@ -24204,16 +24214,6 @@ loss masked_loss(
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// -|x|, by the sign bit alone.
-template <class V>
-XMASK_INLINE V negative_absolute(const V& x) {
-    if constexpr (std::is_arithmetic_v<V>) {
-        return -xsimd::abs(x);
-    } else {
-        return x | constant<V>(-0.);
-    }
-}
-
 /// The parts of losses of a logit x, computed without overflow or cancellation.
 template <class V>
 struct logistic {

@@ -47,7 +47,7 @@ gate_parts<T> gate_of(T z) {
 template <class V>
     requires(!std::is_arithmetic_v<V>)
 XMASK_INLINE gate_parts<V> gate_of(const V& z) {
-    const V small = exp_nonpositive(-xsimd::abs(z));
+    const V small = exp_nonpositive(negative_absolute(z));
     const V likely = V(1) / (V(1) + small);
     const V unlikely = small * likely;
     const auto positive = z > V(0);

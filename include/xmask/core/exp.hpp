@@ -150,6 +150,16 @@ XMASK_INLINE T exp_nonpositive(T x) noexcept {
     return std::exp(x);
 }
 
+/// -|x|, by the sign bit alone.
+template <class V>
+XMASK_INLINE V negative_absolute(const V& x) noexcept {
+    if constexpr (std::is_arithmetic_v<V>) {
+        return -xsimd::abs(x);
+    } else {
+        return x | constant<V>(-0.);
+    }
+}
+
 /// exp(x) of all floats, with subnormal results and infinity. The error is at most 1.3 ulp; xsimd's
 /// is infinite from 88.376 on.
 inline lanes<float> exp_of_floats(const lanes<float>& x) noexcept {

@@ -19,16 +19,6 @@
 
 namespace xmask::inline XMASK_ABI {
 namespace detail {
-/// -|x|, by the sign bit alone.
-template <class V>
-XMASK_INLINE V negative_absolute(const V& x) {
-    if constexpr (std::is_arithmetic_v<V>) {
-        return -xsimd::abs(x);
-    } else {
-        return x | constant<V>(-0.);
-    }
-}
-
 /// The parts of losses of a logit x, computed without overflow or cancellation.
 template <class V>
 struct logistic {
