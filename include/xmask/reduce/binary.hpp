@@ -84,7 +84,8 @@ public:
         const V entropy = t * y.log_of_yes + rest * y.log_of_no;
         const V of_entropy = rest * y.yes - t * y.no;
         const V of_missed = y.yes * y.no * (rest - t);
-        const V weight = V(m_weight_of_yes) * t + V(m_weight_of_no) * rest;
+        const V weight = constant<V>(static_cast<double>(m_weight_of_yes)) * t +
+                         constant<V>(static_cast<double>(m_weight_of_no)) * rest;
         if (m_squares) [[likely]] {
             const V weighted = weight * missed;
             const V factor = weighted * missed;
