@@ -40,7 +40,8 @@ struct reciprocal_table {
     std::array<std::int32_t, N> logarithms;
 };
 
-/// For N ranges of [least, 2 least), of equal steps in the bits of a float. One range is no table.
+/// The table for [least, 2 least), cut into N ranges: the bits of a float grow by the same number
+/// in each. For other N than 8 and 16 the table has one entry, which changes nothing.
 template <std::size_t N>
 struct table_around_one {
     static constexpr float least = 0.70710678f;

@@ -7,13 +7,13 @@
 #include "abi.hpp"
 
 /// @file
-/// Requirements of a call. `require_mask<M>` and the others are aliases: each names the sentence
-/// that is to be written, if any.
+/// Requirements of a call. `require_mask<M>` and the others are type aliases. Each names the
+/// sentence of the error where M does not fit.
 ///
 ///     if constexpr (require_all<require_tensor<X>, require_mask<M>>()) {
 ///
-/// They are no functions, and the public function itself asks, because compilers write up to three
-/// lines for each function between the call and the sentence.
+/// The public function asks for them itself, and they are types, not functions: compilers write up
+/// to three lines for each function between the call and the sentence.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// The first of some requirements that is not met; std::true_type where all are. A requirement is a

@@ -246,8 +246,8 @@ XMASK_INLINE lanes<std::int32_t> look_up(
     return simd::look_up(simd::native(), table, at);
 }
 
-/// x, loaded once: otherwise the compiler reads the memory again wherever an instruction takes an
-/// operand from there.
+/// Gives x, and keeps it in a register. Otherwise the compiler may read x again for each
+/// instruction that takes an operand from memory.
 template <class T>
 XMASK_INLINE lanes<T> in_register(const lanes<T>& x) noexcept {
     return simd::in_register<T>(simd::native(), x);

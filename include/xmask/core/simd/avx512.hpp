@@ -24,8 +24,9 @@ XMASK_INLINE lane_mask<T> mask_from_bits(avx512f, std::uint64_t bits, std::size_
     return lane_mask<T>(static_cast<typename lane_mask<T>::register_type>(bits >> k));
 }
 
-/// For selections, too: otherwise the compiler loads or stores under the selecting mask (vblendmps
-/// and vmovups with a memory operand), which halves the throughput of memory on AMD's Zen 5.
+/// Selections call this for their operands. Otherwise the compiler loads or stores under the
+/// selecting mask (vblendmps and vmovups with a memory operand), which halves the throughput of
+/// memory on AMD's Zen 5.
 template <class T>
 XMASK_INLINE lanes<T> in_register(avx512f, lanes<T> x) noexcept {
 #if defined(__GNUC__)

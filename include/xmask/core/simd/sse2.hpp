@@ -12,7 +12,7 @@
 #include <emmintrin.h>
 
 namespace xmask::inline XMASK_ABI::detail::simd {
-/// For 32 bytes, too.
+/// AVX has no function of its own: this one takes its registers of 32 bytes, too.
 template <class T>
 XMASK_INLINE lanes<T> in_register(sse2, lanes<T> x) noexcept {
 #if defined(__GNUC__)
