@@ -7,7 +7,6 @@
 #pragma once
 
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -62,19 +61,15 @@ void copy(const bool* from, bool* to, std::size_t n) {
 }
 
 // The faster of two ways to do the same.
-template <class A, class B>
-contender faster(A a, B b) {
-    const auto best = [](auto& work) {
-        double least = 1e9;
-        for (int run = 0; run < 7; ++run) {
-            const auto start = std::chrono::steady_clock::now();
-            work();
-            benchmark::ClobberMemory();
-            const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
-            least = std::min(least, time.count());
+inline contender faster(const contender& a, const contender& b) {
+    const auto least_time = [](contender trial) {
+        trial.prepare();
+        double least = trial.measure();
+        for (int run = 1; run < 7; ++run) {
+            least = std::min(least, trial.measure());
         }
         return least;
     };
-    return best(a) <= best(b) ? contender(a) : contender(b);
+    return least_time(a) <= least_time(b) ? a : b;
 }
 } // namespace bench

@@ -1907,8 +1907,9 @@ XMASK_INLINE lane_mask<T> mask_from_bits(avx512f, std::uint64_t bits, std::size_
     return lane_mask<T>(static_cast<typename lane_mask<T>::register_type>(bits >> k));
 }
 
-/// For selections, too: otherwise the compiler loads or stores under the selecting mask (vblendmps
-/// and vmovups with a memory operand), which halves the throughput of memory on AMD's Zen 5.
+/// Selections call this for their operands. Otherwise the compiler loads or stores under the
+/// selecting mask (vblendmps and vmovups with a memory operand), which halves the throughput of
+/// memory on AMD's Zen 5.
 template <class T>
 XMASK_INLINE lanes<T> in_register(avx512f, lanes<T> x) noexcept {
 #if defined(__GNUC__)
@@ -2273,7 +2274,7 @@ XMASK_INLINE lanes<double> load_widened(neon, const float* from) noexcept {
 #include <emmintrin.h>
 
 namespace xmask::inline XMASK_ABI::detail::simd {
-/// For 32 bytes, too.
+/// AVX has no function of its own: this one takes its registers of 32 bytes, too.
 template <class T>
 XMASK_INLINE lanes<T> in_register(sse2, lanes<T> x) noexcept {
 #if defined(__GNUC__)
@@ -2639,8 +2640,8 @@ XMASK_INLINE lanes<std::int32_t> look_up(
     return simd::look_up(simd::native(), table, at);
 }
 
-/// x, loaded once: otherwise the compiler reads the memory again wherever an instruction takes an
-/// operand from there.
+/// Gives x, and keeps it in a register. Otherwise the compiler may read x again for each
+/// instruction that takes an operand from memory.
 template <class T>
 XMASK_INLINE lanes<T> in_register(const lanes<T>& x) noexcept {
     return simd::in_register<T>(simd::native(), x);
@@ -5539,13 +5540,13 @@ private:
 #include <type_traits>
 
 /// @file
-/// Requirements of a call. `require_mask<M>` and the others are aliases: each names the sentence
-/// that is to be written, if any.
+/// Requirements of a call. `require_mask<M>` and the others are type aliases. Each names the
+/// sentence of the error where M does not fit.
 ///
 ///     if constexpr (require_all<require_tensor<X>, require_mask<M>>()) {
 ///
-/// They are no functions, and the public function itself asks, because compilers write up to three
-/// lines for each function between the call and the sentence.
+/// The public function asks for them itself, and they are types, not functions: compilers write up
+/// to three lines for each function between the call and the sentence.
 
 namespace xmask::inline XMASK_ABI::detail {
 /// The first of some requirements that is not met; std::true_type where all are. A requirement is a
@@ -6252,7 +6253,8 @@ struct reciprocal_table {
     std::array<std::int32_t, N> logarithms;
 };
 
-/// For N ranges of [least, 2 least), of equal steps in the bits of a float. One range is no table.
+/// The table for [least, 2 least), cut into N ranges: the bits of a float grow by the same number
+/// in each. For other N than 8 and 16 the table has one entry, which changes nothing.
 template <std::size_t N>
 struct table_around_one {
     static constexpr float least = 0.70710678f;
